@@ -1,0 +1,5 @@
+"""Diagnostics: what they are, their codes, and how they are shown."""
+
+from .model import Applicability, Diagnostic, Edit, Fix, Label, error, has_errors, ordered
+
+__all__ = ["Applicability", "Diagnostic", "Edit", "Fix", "Label", "error", "has_errors", "ordered"]
