@@ -1,0 +1,1 @@
+"""Carrying a plan out: the store of results, events, and the scheduler."""
