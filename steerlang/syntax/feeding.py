@@ -1,0 +1,48 @@
+"""Feeding our own tokens to Lark's LALR parser, one by one. The only module that knows Lark's parser objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lark.exceptions import UnexpectedToken
+from lark.parsers.lalr_interactive_parser import InteractiveParser
+
+from .grammar import parser
+from .lexing import END, Token
+
+
+class Feed:
+    """A parser in the middle of its work; `fork` keeps a place to come back to."""
+
+    __slots__ = ("_parser", "result")
+
+    def __init__(self, start: str, state: InteractiveParser | None = None) -> None:
+        self._parser = state or parser().parse_interactive(None, start)
+        self.result: Any = None
+
+    def take(self, token: Token) -> bool:
+        """Whether the parser takes the token. Where it does not, its state is spoilt: go back to a fork."""
+        try:
+            self.result = self._parser.feed_token(token)  # type: ignore[arg-type]  # only `.type` is used
+        except UnexpectedToken:
+            return False
+        return True
+
+    def fork(self) -> Feed:
+        return Feed("", self._parser.copy(deepcopy_values=False))  # type: ignore[no-untyped-call]
+
+    def accepts(self) -> frozenset[str]:
+        """Terminals that can come next (not the look-aheads LALR merges, which say too much)."""
+        return frozenset(self._parser.accepts())  # type: ignore[no-untyped-call]
+
+
+def parse_whole(start: str, tokens: list[Token]) -> Any:
+    """What the tokens are, or None when they do not fit `start`."""
+    feed = Feed(start)
+    for token in tokens:
+        if not feed.take(token):
+            return None
+    last = tokens[-1] if tokens else None
+    if last is None or not feed.take(Token(END, last.end, last.end, last.source)):
+        return None
+    return feed.result
