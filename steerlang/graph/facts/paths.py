@@ -1,0 +1,84 @@
+"""Where a path written in a program leads, and what to say when it leads nowhere."""
+
+from __future__ import annotations
+
+import os
+from itertools import islice
+from pathlib import Path
+
+from steerlang.diagnostics import codes
+
+from .promise import Trouble
+from .similar import did_you_mean
+
+_PROJECT_MARKS = ("pyproject.toml", ".git")
+# More names help nobody, and a folder may hold a million.
+_NAMES_LISTED = 1000
+
+
+def project_folder(folder: Path) -> Path:
+    """The nearest folder, from `folder` upwards, that holds a project; `folder` itself where none does."""
+    start = folder.resolve()
+    for candidate in (start, *start.parents):
+        if any((candidate / mark).exists() for mark in _PROJECT_MARKS):
+            return candidate
+    return start
+
+
+def resolve_path(text: str, base_folder: str | Path) -> Path | Trouble:
+    """The absolute path that `text` means in a program in `base_folder`; it need not exist.
+
+    An absolute path (or one from `~`) may lead anywhere. A relative one must stay in the project, also through
+    symbolic links: a program taken from elsewhere then reads nothing it does not name in full.
+    """
+    if not text.strip() or "\0" in text:
+        wrong = "is empty" if not text.strip() else "holds a NUL character"
+        return Trouble(codes.FILE_NOT_FOUND, f"the path {wrong}", ("name a file",))
+    if "://" in text:
+        return Trouble(codes.FILE_NOT_FOUND, f"`{text}` is an address, not a path", ("download it and name the file",))
+    if os.path.isabs(text) or text.startswith("~"):
+        return Path(os.path.abspath(os.path.expanduser(text)))
+    base = Path(base_folder)
+    written = Path(os.path.abspath(base / text))
+    root = project_folder(base)
+    if not (base / text).resolve().is_relative_to(root):
+        through_link = written.is_relative_to(root) or written.is_relative_to(os.path.abspath(root))
+        how = "through a symbolic link" if through_link else "by `..`"
+        return Trouble(
+            codes.OUTSIDE_PROJECT,
+            f"`{text}` leaves the folder of the project {how}",
+            ("write the absolute path, or copy what is needed into the project",),
+            (f"the folder of the project is {root}",),
+        )
+    return written
+
+
+def missing(text: str, path: Path, what: str) -> Trouble:
+    """A file or folder that does not exist, with the nearest name beside it."""
+    help = did_you_mean_path(text, path)
+    return Trouble(codes.FILE_NOT_FOUND, f"{what} `{text}` does not exist", help, (f"looked for {path}",), str(path))
+
+
+def did_you_mean_path(text: str, path: Path) -> tuple[str, ...]:
+    """A help line for a path of which some part does not exist: the nearest name beside the first such part."""
+    gap = path
+    while not gap.parent.is_dir() and gap.parent != gap:
+        gap = gap.parent
+    names = names_in(gap.parent)
+    close = did_you_mean(gap.name, names)
+    if not close:
+        return () if names else (f"the folder {gap.parent} is empty",)
+    nearest = close[0].split("`")[1]
+    below = path.relative_to(gap)
+    written = Path(text).parts[: max(0, len(Path(text).parts) - len(below.parts) - 1)]
+    return (f"did you mean `{Path(*written, nearest, *below.parts).as_posix()}`?",)
+
+
+def names_in(folder: Path) -> list[str]:
+    """Names in a folder, sorted, hidden ones left out; none where it cannot be looked into."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in islice(entries, _NAMES_LISTED)]
+    except OSError:
+        return []
+    return sorted(name for name in names if not name.startswith("."))

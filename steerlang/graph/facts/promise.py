@@ -1,0 +1,232 @@
+"""What is known of the world before anything heavy loads, and how it is asked for.
+
+`Facts` is the only window on files and caches before the engine: `DiskFacts` looks, `FakeFacts` answers from a
+dictionary. Functions return `Trouble` for what the user must mend; the caller adds the place in the program.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from steerlang.data import Demonstration, RowOptions
+from steerlang.diagnostics import Diagnostic, Label, error
+from steerlang.diagnostics.codes import Code
+from steerlang.source import Span
+
+Part = Literal["all", "weights", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A diagnostic that lacks only its place in the program.
+
+    column  the column of a data file at fault, so that the caller can point at the argument that names it
+    place   the file at fault, with a line where there is one
+    others  further troubles found with this one, each to be reported too
+    """
+
+    code: Code
+    message: str
+    help: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    place: str | None = None
+    column: str | None = None
+    others: tuple[Trouble, ...] = ()
+
+    def at(self, span: Span | None, *, label: str = "", secondary: tuple[Label, ...] = ()) -> Diagnostic:
+        """This trouble at a place in a program."""
+        return error(
+            self.code, span, self.message, label=label, help=self.help, notes=self.notes, secondary=secondary,
+            place=self.place,
+        )  # fmt: skip
+
+    def all(self) -> tuple[Trouble, ...]:
+        """This trouble and the others, one by one."""
+        return (self, *(one for other in self.others for one in other.all()))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReference:
+    """A model as a program names it: `id` is a folder beside the program or a Hugging Face id.
+
+    base_folder  the folder of the file that names it, which relative paths start from
+    allow_code   whether the model may bring code of its own
+    """
+
+    id: str
+    revision: str | None = None
+    task: str | None = None
+    base_folder: str = "."
+    allow_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A Hugging Face model that is not, or not wholly, on this machine: nothing is known of it, which is no error."""
+
+    id: str
+    looked_in: tuple[str, ...]
+    reason: str = "it is not on this machine"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorFacts:
+    """One tensor of a checkpoint as its header tells it; `dtype` in safetensors' words (`F32`, `BF16`, …)."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    file: str
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerFacts:
+    """What the tokenizer files say. `file` is None where there is no tokenizer; `fast` where it is `tokenizer.json`."""
+
+    file: str | None = None
+    fast: bool = False
+    has_chat_template: bool = False
+    bos: str | None = None
+    eos: str | None = None
+    pad: str | None = None
+
+    @property
+    def present(self) -> bool:
+        return self.file is not None
+
+
+def _no_identity(part: Part) -> str:
+    raise ValueError("these facts were made without an identity")
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """A model as its configuration and the headers of its weights describe it.
+
+    revision      commit of a Hugging Face snapshot; None for a folder
+    task          what the program asks for, else what the architecture's name says, else None
+    layers, width, vocabulary, heads, positions
+                  of the (text) decoder; None where neither the configuration nor the tensors tell
+    tied          whether input and output embeddings are one tensor; None where nothing tells
+    quantised     the method, or None
+    remote_code   whether the configuration points at code of its own
+    parameters    numbers in the checkpoint; `size` their bytes
+    labels        class names of a classifier, in order
+    notes         worth showing, not wrong
+    """
+
+    id: str
+    path: Path
+    revision: str | None
+    model_type: str
+    architectures: tuple[str, ...]
+    task: str | None
+    layers: int | None
+    width: int | None
+    vocabulary: int | None
+    heads: int | None
+    positions: int | None
+    dtype: str | None
+    tied: bool | None
+    quantised: str | None
+    remote_code: bool
+    tensors: Mapping[str, TensorFacts] = field(repr=False)
+    parameters: int
+    size: int
+    tokenizer: TokenizerFacts
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    identity: Callable[[Part], str] = field(default=_no_identity, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """How messages name the model: its id, with the start of its commit."""
+        return f"{self.id}@{self.revision[:7]}" if self.revision else self.id
+
+    def digest(self, part: Part = "all") -> str:
+        """SHA-256 of the contents of the model's files: the same wherever they lie. Hashed on first call.
+
+        part  `weights` (configuration and tensors), `text` (configuration and tokenizer), or `all`, which also covers
+              processor and generation settings
+        """
+        return self.identity(part)
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """A data file that can be read as the program asks.
+
+    rows      rows in the file; `kept` those left after `where` and `limit`
+    examples  the first few demonstrations
+    """
+
+    path: Path
+    name: str
+    format: str
+    columns: tuple[str, ...]
+    rows: int
+    kept: int
+    examples: tuple[Demonstration, ...] = ()
+    identity: Callable[[], str] = field(default=lambda: _no_identity("all"), repr=False, compare=False)
+
+    def digest(self) -> str:
+        """SHA-256 of the file's bytes and, where it names images, of theirs. Hashed on first call."""
+        return self.identity()
+
+
+@dataclass(frozen=True)
+class DocumentFacts:
+    """A YAML or JSON file: `value` is what it holds."""
+
+    path: Path
+    name: str
+    value: object
+    identity: Callable[[], str] = field(default=lambda: _no_identity("all"), repr=False, compare=False)
+
+    def digest(self) -> str:
+        """SHA-256 of the file's bytes."""
+        return self.identity()
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A text as its tokenizer cuts it: tokens as the vocabulary writes them, special ones included, and the half-open
+    range of characters each covers (an empty range for special tokens)."""
+
+    text: str
+    tokens: tuple[str, ...]
+    ids: tuple[int, ...]
+    offsets: tuple[tuple[int, int], ...]
+
+
+class Facts(Protocol):
+    """The questions that may be asked about the world before anything heavy loads."""
+
+    def model(self, reference: ModelReference) -> ModelFacts | Absent | Trouble:
+        """The model a program names."""
+        ...
+
+    def data(
+        self, path: str, format: str, base_folder: str, columns: Mapping[str, str], options: RowOptions | None = None
+    ) -> DataFacts | tuple[Trouble, ...]:
+        """A data file, read with `columns` (role to column) and what is done to its rows."""
+        ...
+
+    def document(self, path: str, base_folder: str) -> DocumentFacts | Trouble:
+        """A YAML or JSON file."""
+        ...
+
+    def resolve_path(self, text: str, base_folder: str) -> Path | Trouble:
+        """Where a path written in a program leads; it need not exist."""
+        ...
+
+    def rendered(self, reference: ModelReference, texts: Sequence[str]) -> tuple[Rendered, ...] | None:
+        """The texts as the model's tokenizer cuts them; None where it cannot be asked on this machine."""
+        ...
