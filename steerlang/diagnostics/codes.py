@@ -1,4 +1,4 @@
-"""The codes of all diagnostics: `SL` and three digits, never reused, never renumbered, with a slug that says it in words."""
+"""The codes of all diagnostics: `SL` and three digits, never reused or renumbered, with a slug in words."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _warning(id: str, slug: str, summary: str) -> Code:
 MISSING_COMMA = _error("SL101", "missing-comma", "two entries stand side by side without a comma")
 MISSING_EQUALS = _error("SL102", "missing-equals", "a definition lacks the `=` between its name and its value")
 MISSING_VALUE = _error("SL103", "missing-value", "a definition or an argument has no value after its `=`")
-UNCLOSED_BRACKET = _error("SL104", "unclosed-bracket", "a bracket was opened and never closed, or closed by another kind")
+UNCLOSED_BRACKET = _error("SL104", "unclosed-bracket", "a bracket is never closed, or closed by one of another kind")
 STRAY_BRACKET = _error("SL105", "stray-bracket", "a closing bracket has no partner")
 MISSING_OPERAND = _error("SL106", "missing-operand", "an operator stands without a value on one of its sides")
 UNTERMINATED_STRING = _error("SL107", "unterminated-string", "a text has no closing quote")
@@ -94,7 +94,7 @@ UNREADABLE_MODEL = _error("SL505", "unreadable-model", "a model folder is incomp
 PICKLED_CHECKPOINT = _error("SL506", "pickled-checkpoint", "a checkpoint is stored as a pickle, which can run code")
 OUTPUT_EXISTS = _error("SL507", "output-exists", "an output would overwrite something")
 REMOTE_CODE = _error("SL508", "remote-code", "a model asks to run code of its own")
-NOT_CHECKED = Code("SL509", "not-checked", Severity.NOTE, "something could not be checked because it is not on this machine")
+NOT_CHECKED = Code("SL509", "not-checked", Severity.NOTE, "something could not be checked because it is not here")
 CACHE_UNUSABLE = _error("SL510", "cache-unusable", "the cache folder cannot be written")
 DISK_FULL = _error("SL511", "disk-full", "the disk is full")
 MISSING_EXTRA = _error("SL512", "missing-extra", "a package that this needs is not installed")

@@ -18,6 +18,16 @@ def column(token: Token) -> int:
     return token.start - (token.source.text.rfind("\n", 0, token.start) + 1)
 
 
+def indentation(token: Token) -> int:
+    """Characters of white space at the start of the line the token stands on."""
+    text = token.source.text
+    start = text.rfind("\n", 0, token.start) + 1
+    end = start
+    while end < token.start and text[end] in " \t":
+        end += 1
+    return end - start
+
+
 def broken_between(left: Token, right: Token) -> bool:
     """Whether a line break lies between two tokens."""
     return "\n" in right.source.text[left.end : right.start]

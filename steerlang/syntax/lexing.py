@@ -23,16 +23,16 @@ _NEXT_DEFINITION = r"\r?\n[A-Za-z_]\w*[ \t]+[A-Za-z_]\w*[ \t]*=(?!=)"
 
 #: Malformed text, tried before the terminals of the grammar: each of these contains something no terminal allows.
 _BEFORE = (
-    ("BAD_COMMENT", r"//[^\r\n]*|/\*(?:[^*]|\*(?!/))*\*/"),
+    ("BAD_COMMENT", r"/[/*][^\r\n]*"),
     ("BAD_OPERATOR", r"===|!==|=>|=<|<>|->|:=|&&|\|\||\*\*|\+=|-=|\*=|/=|\.\.\.|\.\.="),
     ("BAD_NAME", r"(?:[A-Za-z_][A-Za-z0-9_]*)?[^\W\x00-\x7f]\w*"),
 )
 
 #: Malformed text, tried after the terminals of the grammar: what is left when none of them fits.
 _AFTER = (
-    ("BAD_TEXT", rf'r?"""(?:(?!{_NEXT_DEFINITION})[\s\S])*'),
-    ("BAD_STRING", r'r?"[^\r\n]*'),
+    ("BAD_TEXT", rf'r"""(?:[^"]|"(?!""))*"""|r?"""(?:(?!{_NEXT_DEFINITION})[\s\S])*'),
     ("BAD_QUOTES", r"'[^'\r\n]*'|[“”„‟«»‘’‚‛][^“”„‟«»‘’‚‛\"'\r\n]*[“”„‟«»‘’‚‛\"']"),
+    ("BAD_STRING", r"(?:r?\"|')[^\r\n]*"),
     ("BAD_NUMBER", r"[0-9][0-9A-Za-z_]*(?:\.[0-9][0-9A-Za-z_]*)*%?"),
     ("BAD_CHARACTER", r"[\s\S]"),
 )

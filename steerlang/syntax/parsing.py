@@ -24,6 +24,8 @@ from .recovery import recover_expression, recover_item
 
 MAX_CHARACTERS = 1 << 20
 EDITION = 1
+#: After so many mistakes the rest of the file is not read: it is hardly a program.
+MOST_DIAGNOSTICS = 1000
 
 
 def parse(source: Source) -> tuple[tree.Program, list[Diagnostic]]:
@@ -39,6 +41,8 @@ def parse(source: Source) -> tuple[tree.Program, list[Diagnostic]]:
     descriptions = _descriptions(tokens)
     definitions = []
     for item in cut(items):
+        if len(diagnostics) >= MOST_DIAGNOSTICS:
+            break
         definition, found = _parse_item(item)
         diagnostics += found
         if definition is not None:
