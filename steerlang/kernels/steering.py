@@ -1,0 +1,130 @@
+"""Operators on states. Each takes states ``h [..., D]`` and returns new ones of the same shape and dtype.
+
+None changes its input. Norms are computed in float32 whatever the dtype. Deltas, bases and weights come prepared (right
+device, right dtype): nothing here moves or converts them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from steerlang.kernels.errors import NumericsError
+
+Unit = Literal["raw", "unit", "residual"]
+TINY = 1e-12
+
+
+def in_unit(vectors: Tensor, unit: Unit, state_norm: float | Tensor | None = None) -> Tensor:
+    """Vectors ``[..., D]`` so that a scale multiplies the unit asked for.
+
+    ``raw``: as they are; ``unit``: v/‖v‖; ``residual``: v/‖v‖ · mean ‖h‖ there (``state_norm``, a number or ``[...]``).
+    A zero vector stays zero.
+    """
+    if unit == "raw":
+        return vectors
+    direction = unit_length(vectors)
+    if unit == "unit":
+        return direction
+    if state_norm is None:
+        raise NumericsError(
+            "the unit residual needs the mean norm of the states", "extract the vector again, or use raw"
+        )
+    norms = torch.as_tensor(state_norm, dtype=direction.dtype, device=direction.device)
+    return direction * norms[..., None]
+
+
+def unit_length(vectors: Tensor) -> Tensor:
+    """v/‖v‖ over the last axis, float32; a zero vector stays zero."""
+    v = vectors.float()
+    unit: Tensor = v / v.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+    return unit
+
+
+def add(h: Tensor, delta: Tensor) -> Tensor:
+    """h + δ. ``delta`` broadcasts against ``h [..., D]`` and has its dtype."""
+    return h + delta
+
+
+def add_masked(h: Tensor, delta: Tensor, mask: Tensor) -> Tensor:
+    """h + mask·δ with ``mask [B, T, 1]`` of 0 and 1 in h's dtype; where it is 0, h is unchanged to the bit."""
+    return torch.addcmul(h, mask, delta)
+
+
+def add_keep(h: Tensor, delta: Tensor) -> Tensor:
+    """(h + δ)·‖h‖/‖h + δ‖: moves the direction, keeps the length (Liu et al. 2024, equation 4)."""
+    before, moved, after = _moved(h, delta)
+    return (moved * (before / after.clamp_min(TINY))).to(h.dtype)
+
+
+def add_cap(h: Tensor, delta: Tensor) -> Tensor:
+    """(h + δ)·min(1, ‖h‖/‖h + δ‖): the length never grows."""
+    before, moved, after = _moved(h, delta)
+    return (moved * (before / after.clamp_min(TINY)).clamp_max(1.0)).to(h.dtype)
+
+
+def _moved(h: Tensor, delta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    state = h.float()
+    moved = state + delta
+    return state.norm(dim=-1, keepdim=True), moved, moved.norm(dim=-1, keepdim=True)
+
+
+def rotate(m: Tensor, units: Tensor, weights: Tensor) -> Tensor:
+    """The in-context-vector operator with its gain (published code of Liu et al. 2024):
+
+        m̃ = ‖m‖ · normalize( m/‖m‖ + Σ_i w_i · g_i · v̂_i ),   g_i = 1 + max(0, −cos(m, v_i))
+
+    m ``[B, T, D]`` (or ``[T, D]``); ``units [B or 1, N, D]`` float32, v_i/‖v_i‖ or zero; ``weights [B or 1, 1, N]``
+    float32, λ_i/N: N vectors share the division by N. A zero vector adds nothing.
+    """
+    state = m.float()
+    norm = state.norm(dim=-1, keepdim=True)
+    direction = state / norm.clamp_min(TINY)
+    cosine = direction @ units.transpose(-1, -2)
+    pushed = direction + (weights * (1.0 - cosine.clamp_max(0.0))) @ units
+    return _to_norm(pushed, norm, m)
+
+
+def rotate_plain(m: Tensor, push: Tensor) -> Tensor:
+    """As `rotate` with gain 1: m̃ = ‖m‖ · normalize(m/‖m‖ + p), p = Σ w_i v̂_i ``[B or 1, 1, D]`` float32."""
+    state = m.float()
+    norm = state.norm(dim=-1, keepdim=True)
+    return _to_norm(state / norm.clamp_min(TINY) + push, norm, m)
+
+
+def _to_norm(pushed: Tensor, norm: Tensor, like: Tensor) -> Tensor:
+    length = pushed.norm(dim=-1, keepdim=True).clamp_min(TINY)
+    turned: Tensor = (pushed * (norm / length)).to(like.dtype).view(like.shape)
+    return turned
+
+
+def orthonormal_basis(vectors: Tensor) -> Tensor:
+    """Rows that span what ``vectors [N, D]`` span, orthonormal, float32 ``[K, D]``, K ≤ N the numerical rank."""
+    _, s, vh = torch.linalg.svd(vectors.double(), full_matrices=False)
+    keep = s > s[:1].clamp_min(1e-300) * 1e-6
+    basis: Tensor = vh[keep].float()
+    return basis
+
+
+def ablate(h: Tensor, basis: Tensor, strength: Tensor) -> Tensor:
+    """h − α Σ_k (h·q_k) q_k (Arditi et al. 2024); α = 1 takes the span out, and is idempotent.
+
+    ``basis [B or 1, K, D]`` float32 with orthonormal (or zero) rows; ``strength`` float32, broadcast to ``[B, 1, 1]``.
+    """
+    state = h.float()
+    inside = (state @ basis.transpose(-1, -2)) @ basis
+    return (state - strength * inside).to(h.dtype).view(h.shape)
+
+
+def clamp(h: Tensor, unit: Tensor, to: Tensor) -> Tensor:
+    """h + (c − h·v̂) v̂: sets the component along v̂ ``[B or 1, 1, D]`` (float32) to c, the rest stays."""
+    state = h.float()
+    along = (state * unit).sum(-1, keepdim=True)
+    return (state + (to - along) * unit).to(h.dtype).view(h.shape)
+
+
+def replace(h: Tensor, state: Tensor) -> Tensor:
+    """Every state becomes ``state`` (broadcast to h, in h's dtype)."""
+    return state.to(h.dtype).expand_as(h).clone()

@@ -1,0 +1,115 @@
+"""Where the parts of a model are: its blocks, what they add to the residual stream, its last norm and its head."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from steerlang.models.errors import LayerOutOfRange, SiteUnavailable, WidthMismatch
+from steerlang.models.sites import Place, Point
+
+
+@dataclass(frozen=True)
+class LayoutOverride:
+    """Names given by hand: ``blocks`` from the model's root, ``attention`` and ``mlp`` from the block."""
+
+    blocks: str | None = None
+    attention: str | None = None
+    mlp: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class BlockParts:
+    """Names, from the block, of the modules whose outputs it adds to the residual stream; or why there are none."""
+
+    attention: str | None
+    mlp: str | None
+    why_not: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The parts of one model. `place` turns a point into a module; everything else is for the passes of this room."""
+
+    root: nn.Module
+    decoder: nn.Module
+    decoder_name: str
+    blocks: tuple[nn.Module, ...]
+    blocks_name: str
+    parts: tuple[BlockParts, ...]
+    final_norm: nn.Module | None
+    unembedding: nn.Module | None
+    # The unembedding applied to the decoder's output is the logits, with no scaling or soft cap after it.
+    head_is_linear: bool
+    output_type: type[Any]
+    width: int
+    dtype: torch.dtype
+    # Later tokens never change earlier states: right padding then needs no mask.
+    causal: bool
+    # A left-padded row gives the states of the row alone.
+    left_padding: bool
+    takes_position_ids: bool
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def depth(self) -> int:
+        return len(self.blocks)
+
+    def place(self, point: Point) -> Place:
+        """The module of a point. Raises LayerOutOfRange, SiteUnavailable."""
+        kind, layer = point.site.kind, point.layer
+        if kind == "embedding":
+            return Place(self.blocks[0], True, "embedding", 0)
+        if kind == "final_norm":
+            return self._final_norm()
+        if not 0 <= layer < self.depth:
+            raise LayerOutOfRange(layer, self.depth)
+        block = self.blocks[layer]
+        if kind in ("residual", "residual_in"):
+            return Place(block, kind == "residual_in", str(point), layer)
+        if kind == "attention":
+            return self._part(point, self.parts[layer].attention)
+        if kind == "mlp":
+            return self._part(point, self.parts[layer].mlp)
+        if kind == "module":
+            return self._module(point)
+        raise SiteUnavailable("states per head are not available yet", "use the site attention, or a module by name")
+
+    def _final_norm(self) -> Place:
+        if self.final_norm is None:
+            raise SiteUnavailable(
+                "this model has no norm between its last block and its output", "use the residual of the last layer"
+            )
+        return Place(self.final_norm, False, "final_norm", self.depth)
+
+    def _part(self, point: Point, name: str | None) -> Place:
+        if name is None:
+            raise SiteUnavailable(
+                f"the {point.site} of layer {point.layer} was not found: {self.parts[point.layer].why_not}",
+                'name a module, for instance module("model.layers.{l}.mlp"), or give a LayoutOverride',
+            )
+        return Place(self.blocks[point.layer].get_submodule(name), False, str(point), point.layer)
+
+    def _module(self, point: Point) -> Place:
+        path = point.site.path.replace("{l}", str(point.layer))
+        try:
+            module = self.root.get_submodule(path)
+        except AttributeError as error:
+            raise SiteUnavailable(f"no module is called {path}", self._nearest(path)) from error
+        inside = [i for i, block in enumerate(self.blocks) if any(module is m for m in block.modules())]
+        return Place(module, False, str(point), inside[0] if inside else self.depth)
+
+    def _nearest(self, path: str) -> str:
+        names = [name for name, _ in self.root.named_modules() if name]
+        near = difflib.get_close_matches(path, names, n=3, cutoff=0.5)
+        return "the nearest are " + ", ".join(near) if near else "no name is near it"
+
+
+def check_width(directions: Tensor, layout: Layout, where: str) -> None:
+    """Raises WidthMismatch unless the last axis is the model's width."""
+    if directions.shape[-1] != layout.width:
+        raise WidthMismatch(directions.shape[-1], layout.width, where)

@@ -1,0 +1,221 @@
+"""A steered model: the base model while an overlay is entered, and exactly the base model again when it is left.
+
+Weights are never touched. Each place that is steered gets one hook, whatever the number of vectors; all tensors a hook
+needs are made when the overlay is entered, or when a batch begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from steerlang.models.actions import Add, Operator, Recipe
+from steerlang.models.errors import BadBatch
+from steerlang.models.layout import check_width
+from steerlang.models.loading import LoadedModel
+from steerlang.models.passes import Passes
+from steerlang.models.scopes import NONE, AllTokens, TokenScope
+from steerlang.models.sites import Place, Point, first_input, first_tensor
+from steerlang.models.steps import Entry, Step, entry_of, make_step
+
+Key = tuple[Operator, TokenScope]
+
+
+class Overlay:
+    """Steers ``loaded`` while entered: ``with Overlay(loaded, recipes, rows) as overlay: …``.
+
+    ``recipes`` are tuples of actions, in the order they act; the empty recipe leaves its rows unsteered. With several
+    recipes ``rows [B]`` says which one each row of the batch takes; a batch of k·B rows (beams) repeats them
+    contiguously. `begin` starts another batch. Nothing inside needs to be undone by hand, whatever is raised.
+    """
+
+    def __init__(
+        self, loaded: LoadedModel, recipes: Sequence[Recipe], rows: Tensor | Sequence[int] | None = None
+    ) -> None:
+        if not recipes:
+            raise BadBatch("an overlay without recipes", "give at least one; the empty recipe is the base model")
+        self._loaded = loaded
+        self._recipes = tuple(recipes)
+        self._scopes = _scopes(self._recipes)
+        self._passes = Passes(loaded.layout.decoder, self._scopes)
+        self._handles: list[Any] = []
+        self._hooks: list[tuple[Place, _Steer]] | None = None  # made once, when first entered
+        self._steps: list[Step] = []
+        self._rows = self._checked(rows)
+        self._bound: int | None = None
+        self._plan = _plan(loaded, self._recipes)
+
+    @property
+    def steers(self) -> bool:
+        """Whether any recipe does anything at all."""
+        return bool(self._plan)
+
+    def __enter__(self) -> Overlay:
+        try:
+            if self._hooks is None:
+                self._hooks = [(place, self._prepare(sequence)) for place, sequence in self._plan]
+            for place, steer in self._hooks:
+                self._install(place, steer)
+            if self._steps and (len(self._recipes) > 1 or any(not isinstance(s, AllTokens) for s in self._scopes)):
+                hook = self._loaded.layout.decoder.register_forward_pre_hook(self._before_pass, with_kwargs=True)
+                self._handles.append(hook)
+            self._bind(self._rows)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def begin(
+        self,
+        rows: Tensor | Sequence[int] | None = None,
+        prompt_lengths: Tensor | Sequence[int] | None = None,
+        marks: Mapping[TokenScope, Tensor] | None = None,
+    ) -> None:
+        """A new batch: the recipe of each row, where each prompt ends (in tokens, without padding), where texts are."""
+        device = self._loaded.device
+        self._rows = self._checked(rows)
+        lengths = None if prompt_lengths is None else torch.as_tensor(prompt_lengths, device=device)
+        self._passes.begin(lengths, marks or {})
+        self._bind(self._rows)
+
+    def keep(self, rows: Tensor) -> None:
+        """Goes on with these rows of the batch only (the others have finished)."""
+        self._passes.keep(rows)
+        self._rows = None if self._rows is None else self._rows[rows]
+        self._bind(self._rows)
+
+    @property
+    def scopes(self) -> tuple[TokenScope, ...]:
+        """The token scopes that occur; those by text need marks."""
+        return self._scopes
+
+    def _checked(self, rows: Tensor | Sequence[int] | None) -> Tensor | None:
+        if rows is None:
+            return None
+        index = torch.as_tensor(rows, dtype=torch.long)
+        if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < len(self._recipes):
+            raise BadBatch(f"rows name recipe {int(index.max())} of {len(self._recipes)}", "recipes count from 0")
+        return index.to(self._loaded.device) if len(self._recipes) > 1 else None
+
+    def _bind(self, rows: Tensor | None) -> None:
+        for step in self._steps:
+            step.bind(rows)
+        self._bound = None if rows is None else rows.shape[0]
+
+    def _before_pass(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        self._passes.on_pass(args, kwargs)
+        batch = self._passes.shape[0]
+        if len(self._recipes) == 1 or batch == self._bound:
+            return
+        if self._rows is None:
+            raise BadBatch(f"{len(self._recipes)} recipes, and no word on which row takes which", "give rows")
+        if batch % self._rows.shape[0]:
+            raise BadBatch(f"recipes for {self._rows.shape[0]} rows, in a batch of {batch}", "begin a new batch first")
+        self._bind(self._rows.repeat_interleave(batch // self._rows.shape[0]))
+
+    def _prepare(self, sequence: Sequence[tuple[Key, list[Entry]]]) -> _Steer:
+        layout, device = self._loaded.layout, self._loaded.device
+        steps = []
+        for (operator, scope), entries in sequence:
+            width = next(entry[0].shape[-1] for entry in entries if entry is not None)
+            steps.append(make_step(operator, self._scopes.index(scope), entries, width, layout.dtype, device))
+        self._steps += steps
+        return _Steer(tuple(steps), self._passes)
+
+    def _install(self, place: Place, steer: _Steer) -> None:
+        if place.reads_input:
+            self._handles.append(place.module.register_forward_pre_hook(steer.on_input, with_kwargs=True))
+        else:
+            self._handles.append(place.module.register_forward_hook(steer.on_output))
+
+
+class _Steer:
+    """The hook of one place."""
+
+    __slots__ = ("_passes", "_steps")
+
+    def __init__(self, steps: tuple[Step, ...], passes: Passes) -> None:
+        self._steps, self._passes = steps, passes
+
+    def states(self, h: Tensor) -> Tensor:
+        flat = h.ndim == 2
+        # Some MLPs see rows and tokens as one axis; masks and per-row recipes need them apart.
+        out = h.view(*self._passes.shape, -1) if flat and self._passes.shape[0] else h
+        for step in self._steps:
+            mask = self._passes.masks[step.scope]
+            if isinstance(mask, Tensor):
+                out = step.apply(out, mask)
+            elif mask is not NONE:
+                out = step.apply(out, None)
+        return out.view(h.shape) if flat else out
+
+    def on_output(self, module: nn.Module, args: Any, output: Any) -> Any:
+        if isinstance(output, Tensor):
+            return self.states(output)
+        h = first_tensor(output)
+        return output if h is None else type(output)((self.states(h), *output[1:]))
+
+    def on_input(self, module: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        h = first_input(args, kwargs)
+        if h is None:
+            return None
+        if args:
+            return (self.states(h), *args[1:]), kwargs
+        return args, {**kwargs, "hidden_states": self.states(h)}
+
+
+def _scopes(recipes: Sequence[Recipe]) -> tuple[TokenScope, ...]:
+    return tuple(dict.fromkeys(action.tokens for recipe in recipes for action in recipe))
+
+
+def _plan(loaded: LoadedModel, recipes: Sequence[Recipe]) -> list[tuple[Place, list[tuple[Key, list[Entry]]]]]:
+    """For each place, in model order: the steps and, for each, every recipe's entry."""
+    at: dict[Point, list[list[tuple[Key, Entry]]]] = {}
+    for r, recipe in enumerate(recipes):
+        for action in recipe:
+            for layer in action.directions:
+                entry = entry_of(action, layer)
+                if entry is None:
+                    continue
+                point = Point(action.site, layer)
+                if action.site.kind != "module":
+                    check_width(entry[0], loaded.layout, str(point))
+                lists = at.setdefault(point, [[] for _ in recipes])
+                lists[r].append(((action.operator, action.tokens), entry))
+    return [(loaded.layout.place(point), _align(lists)) for point, lists in at.items()]
+
+
+def _align(lists: Sequence[Sequence[tuple[Key, Entry]]]) -> list[tuple[Key, list[Entry]]]:
+    """Steps that keep each recipe's order, sharing one step between recipes where operator and tokens agree."""
+    steps: list[tuple[Key, list[Entry]]] = []
+    for r, actions in enumerate(lists):
+        at = 0
+        for key, entry in _summed(actions):
+            spot = next((i for i in range(at, len(steps)) if steps[i][0] == key and steps[i][1][r] is None), None)
+            if spot is None:
+                steps.append((key, [None] * len(lists)))
+                spot = len(steps) - 1
+            steps[spot][1][r] = entry
+            at = spot + 1
+    return steps
+
+
+def _summed(actions: Sequence[tuple[Key, Entry]]) -> list[tuple[Key, Entry]]:
+    """Joins free additions that follow each other on the same tokens: their deltas are summed beforehand."""
+    joined: list[tuple[Key, Entry]] = []
+    for key, entry in actions:
+        last = joined[-1] if joined else None
+        if last is not None and entry is not None and last[1] is not None and last[0] == key and key[0] == Add("free"):
+            vectors = torch.cat([last[1][0].cpu(), entry[0].cpu()])
+            joined[-1] = (key, (vectors, last[1][1] + entry[1]))
+        else:
+            joined.append((key, entry))
+    return joined

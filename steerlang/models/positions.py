@@ -1,0 +1,154 @@
+"""Which tokens are read. Positions are those of the text without padding, from 0, whatever the batch.
+
+A selector gives, for one item, the positions it selects: none means that the item has no such token (it is counted,
+not guessed). `reads` says what becomes of them: their ``mean`` (a single position is its own mean), or ``each``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from steerlang.models.errors import ModelError, NeedsOffsets
+from steerlang.models.tokens import TokenisedItem
+
+Reads = Literal["mean", "each"]
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Base of the selectors. Use a subclass."""
+
+    reads: ClassVar[Reads] = "mean"
+
+    def positions(self, item: TokenisedItem) -> Sequence[int]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Last(Selector):
+    """The last token."""
+
+    def positions(self, item: TokenisedItem) -> Sequence[int]:
+        return (len(item) - 1,) if len(item) else ()
+
+
+@dataclass(frozen=True)
+class First(Selector):
+    """The first token (often the one the tokenizer adds)."""
+
+    def positions(self, item: TokenisedItem) -> Sequence[int]:
+        return (0,) if len(item) else ()
+
+
+@dataclass(frozen=True)
+class Mean(Selector):
+    """The mean over all tokens."""
+
+    def positions(self, item: TokenisedItem) -> Sequence[int]:
+        return range(len(item))
+
+
+@dataclass(frozen=True)
+class All(Selector):
+    """Every token, one state each."""
+
+    reads: ClassVar[Reads] = "each"
+
+    def positions(self, item: TokenisedItem) -> Sequence[int]:
+        return range(len(item))
+
+
+@dataclass(frozen=True)
+class Index(Selector):
+    """Token i, from 0."""
+
+    i: int
+
+    def __post_init__(self) -> None:
+        if self.i < 0:
+            raise ModelError(f"index {self.i} is negative", "positions count from 0; use FromEnd to count from the end")
+
+    def positions(self, item: TokenisedItem) -> Sequence[int]:
+        return (self.i,) if self.i < len(item) else ()
+
+
+@dataclass(frozen=True)
+class FromEnd(Selector):
+    """Token i from the end: 1 is the last, 2 the one before (Python's −1 and −2)."""
+
+    i: int
+
+    def __post_init__(self) -> None:
+        if self.i < 1:
+            raise ModelError(f"from_end({self.i}) is no token", "1 is the last token, 2 the one before it")
+
+    def positions(self, item: TokenisedItem) -> Sequence[int]:
+        return (len(item) - self.i,) if self.i <= len(item) else ()
+
+
+@dataclass(frozen=True)
+class Span(Selector):
+    """The mean over tokens a to b, both included. An item that ends before b has no such span."""
+
+    a: int
+    b: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.a <= self.b:
+            raise ModelError(f"span({self.a}, {self.b}) is empty", "give first and last token, from 0, in this order")
+
+    def positions(self, item: TokenisedItem) -> Sequence[int]:
+        return range(self.a, self.b + 1) if self.b < len(item) else ()
+
+
+@dataclass(frozen=True)
+class At(Selector):
+    """The first token of the first occurrence of ``text`` (or the first special token written so)."""
+
+    text: str
+
+    def positions(self, item: TokenisedItem) -> Sequence[int]:
+        at = find_text(item, self.text)
+        return () if at is None else (at,)
+
+
+@dataclass(frozen=True)
+class Predicting(Selector):
+    """The position whose next token starts the first occurrence of ``text``; none when the text comes first."""
+
+    text: str
+
+    def positions(self, item: TokenisedItem) -> Sequence[int]:
+        at = find_text(item, self.text)
+        return () if not at else (at - 1,)
+
+
+@dataclass(frozen=True)
+class Before(Selector):
+    """The mean over all tokens before the first occurrence of ``text``."""
+
+    text: str
+
+    def positions(self, item: TokenisedItem) -> Sequence[int]:
+        return range(find_text(item, self.text) or 0)
+
+
+def find_text(item: TokenisedItem, text: str) -> int | None:
+    """The first token that covers a character of the first occurrence of ``text``, or None. Raises NeedsOffsets."""
+    if not text:
+        raise ModelError("selecting tokens by an empty text", "say which text to look for")
+    special = next((at for at, name in item.specials if name == text), None)
+    if special is not None and item.offsets is None:
+        return special
+    if item.offsets is None:
+        raise NeedsOffsets
+    start = item.text.find(text)
+    if start < 0:
+        return special
+    end = start + len(text)
+    plain = next((i for i, (a, b) in enumerate(item.offsets) if a < end and b > start), None)
+    if plain is None or special is None:
+        return special if plain is None else plain
+    return min(plain, special)

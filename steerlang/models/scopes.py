@@ -1,0 +1,107 @@
+"""Which tokens are steered, and the masks that say so, made once per forward pass and shared by all layers.
+
+Positions are those of the whole sequence without padding. A scope answers for one pass with a mask ``[B, T]``, or with
+``EVERY`` (no mask work) or ``NONE`` (nothing to do in this pass).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from torch import Tensor
+
+from steerlang.models.errors import BadBatch
+
+
+class Whole(Enum):
+    """A pass in which a scope takes every token, or none."""
+
+    EVERY = "every"
+    NONE = "none"
+
+
+EVERY, NONE = Whole.EVERY, Whole.NONE
+Answer = Tensor | Whole
+
+
+@dataclass(frozen=True)
+class PassView:
+    """One forward pass: ``positions [B, T]`` without padding (of real tokens), ``prompt_lengths [B, 1]`` in tokens.
+
+    ``after_prompt`` is True in a cached pass that holds generated tokens only: no mask is needed to know its phase.
+    ``marks`` gives, for a scope by text, its position in each row ``[B, 1]`` (−1: not there).
+    """
+
+    positions: Tensor
+    prompt_lengths: Tensor
+    after_prompt: bool
+    marks: Mapping[TokenScope, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TokenScope:
+    """Base of the scopes. Use a subclass."""
+
+    def answer(self, view: PassView) -> Answer:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class AllTokens(TokenScope):
+    """Every token, prompt and generated."""
+
+    def answer(self, view: PassView) -> Answer:
+        return EVERY
+
+
+@dataclass(frozen=True)
+class PromptTokens(TokenScope):
+    """The tokens of the prompt, its last one included."""
+
+    def answer(self, view: PassView) -> Answer:
+        return NONE if view.after_prompt else view.positions < view.prompt_lengths
+
+
+@dataclass(frozen=True)
+class GeneratedTokens(TokenScope):
+    """From the position that produces the first new token (the last of the prompt) on."""
+
+    def answer(self, view: PassView) -> Answer:
+        return EVERY if view.after_prompt else view.positions >= view.prompt_lengths - 1
+
+
+@dataclass(frozen=True)
+class FromToken(TokenScope):
+    """From position k of the whole sequence on, from 0."""
+
+    k: int
+
+    def answer(self, view: PassView) -> Answer:
+        return view.positions >= self.k if self.k > 0 else EVERY
+
+
+@dataclass(frozen=True)
+class LastPromptToken(TokenScope):
+    """The last token of the prompt only."""
+
+    def answer(self, view: PassView) -> Answer:
+        return NONE if view.after_prompt else view.positions == view.prompt_lengths - 1
+
+
+@dataclass(frozen=True)
+class AtText(TokenScope):
+    """The first token of the first occurrence of ``text`` in the prompt."""
+
+    text: str
+
+    def answer(self, view: PassView) -> Answer:
+        if view.after_prompt:
+            return NONE
+        at = view.marks.get(self)
+        if at is None:
+            raise BadBatch(
+                f"steering at {self.text!r} without knowing where it is", "begin the batch with marks, or give texts"
+            )
+        return view.positions == at

@@ -1,0 +1,153 @@
+"""How likely texts are under a model, steered or not; logits are made only where they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from steerlang.kernels.metrics import kl_divergence, token_log_likelihoods
+from steerlang.models.actions import Recipe
+from steerlang.models.errors import BadBatch, NoTokens
+from steerlang.models.heads import logit_chunks
+from steerlang.models.loading import LoadedModel
+from steerlang.models.overlay import Overlay
+from steerlang.models.prompts import marks_of
+from steerlang.models.tokens import TokenisedItem, batches, pad
+
+
+@dataclass(frozen=True)
+class ScoredText:
+    """A prompt and the tokens that follow it. A text scored as a whole has its first token as the prompt."""
+
+    prompt: TokenisedItem
+    completion: tuple[int, ...]
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return self.prompt.ids + self.completion
+
+    @staticmethod
+    def whole(item: TokenisedItem) -> ScoredText:
+        """All tokens but the first are scored; steering of prompt tokens then concerns the first only."""
+        first = TokenisedItem(item.ids[:1], item.text, None if item.offsets is None else item.offsets[:1])
+        return ScoredText(first, item.ids[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class Likelihoods:
+    """Per text: Σ log p(token | before) over the completion in nats ``total [n]`` float64, and its ``tokens [n]``."""
+
+    total: NDArray[np.float64]
+    tokens: NDArray[np.int64]
+
+
+def log_likelihoods(
+    loaded: LoadedModel,
+    texts: Sequence[ScoredText],
+    *,
+    recipes: Sequence[Recipe] = ((),),
+    rows: Sequence[int] | None = None,
+    batch_tokens: int = 4096,
+) -> Likelihoods:
+    """Log-likelihood of each completion after its prompt, text i under recipe ``rows[i]``.
+
+    Token scopes mean what they mean in generation: the same positions are steered as if the completion were produced.
+    """
+    overlay = _checked_overlay(loaded, texts, recipes, rows)
+    total = np.zeros(len(texts))
+    for group, states in _final_states(loaded, texts, overlay, rows, batch_tokens):
+        targets = torch.tensor([t for i in group for t in texts[i].completion], device=states.device)
+        owner = np.array([i for i in group for _ in texts[i].completion])
+        for part, made in logit_chunks(loaded.layout, states):
+            values = token_log_likelihoods(made, targets[part]).double().cpu().numpy()
+            np.add.at(total, owner[part], values)
+    return Likelihoods(total, np.array([len(text.completion) for text in texts], dtype=np.int64))
+
+
+def next_token_logits(
+    loaded: LoadedModel,
+    prompts: Sequence[TokenisedItem],
+    *,
+    recipes: Sequence[Recipe] = ((),),
+    rows: Sequence[int] | None = None,
+    batch_tokens: int = 4096,
+) -> NDArray[np.float32]:
+    """Logits of the token after each prompt ``[n, V]``, float32."""
+    found: dict[int, NDArray[np.float32]] = {}
+    # A completion of one token that is never looked at: its predecessor is the prompt's last token.
+    texts = [ScoredText(prompt, prompt.ids[-1:]) for prompt in prompts]
+    overlay = _checked_overlay(loaded, texts, recipes, rows)
+    for group, states in _final_states(loaded, texts, overlay, rows, batch_tokens):
+        for part, made in logit_chunks(loaded.layout, states):
+            for index, row in zip(group[part], made.float().cpu().numpy(), strict=True):
+                found[index] = row
+    return np.stack([found[i] for i in range(len(prompts))])
+
+
+def mean_kl(
+    loaded: LoadedModel,
+    texts: Sequence[ScoredText],
+    *,
+    recipes: Sequence[Recipe],
+    rows: Sequence[int] | None = None,
+    batch_tokens: int = 4096,
+) -> NDArray[np.float64]:
+    """KL(base ‖ steered) of the next-token distribution in nats, mean over each completion's tokens ``[n]``.
+
+    Both see the same text. 0 for recipes that do nothing; NaN for an empty completion.
+    """
+    total = np.zeros(len(texts))
+    overlay = _checked_overlay(loaded, texts, recipes, rows)
+    base = _final_states(loaded, texts, Overlay(loaded, ((),)), None, batch_tokens)
+    steered = _final_states(loaded, texts, overlay, rows, batch_tokens)
+    for (group, plain), (_, moved) in zip(base, steered, strict=True):
+        owner = np.array([i for i in group for _ in texts[i].completion])
+        pairs = zip(logit_chunks(loaded.layout, plain), logit_chunks(loaded.layout, moved), strict=True)
+        for (part, p), (_, q) in pairs:
+            np.add.at(total, owner[part], kl_divergence(p, q).double().cpu().numpy())
+    counts = np.array([len(text.completion) for text in texts], dtype=np.float64)
+    mean = np.full(len(texts), np.nan)
+    np.divide(total, counts, out=mean, where=counts > 0)
+    return mean
+
+
+def _final_states(
+    loaded: LoadedModel, texts: Sequence[ScoredText], overlay: Overlay, rows: Sequence[int] | None, batch_tokens: int
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Batches as (indices, the decoder's last states ``[M, D]`` at the positions that predict completion tokens)."""
+    layout = loaded.layout
+    # Padding on the right needs no mask in a causal model; others get rows of one length only.
+    for group in batches([len(text.ids) for text in texts], batch_tokens, equal=not layout.causal):
+        ids, _ = pad([texts[i].ids for i in group], left=False, device=loaded.device)
+        prompts = [texts[i].prompt for i in group]
+        with torch.inference_mode(), overlay:
+            overlay.begin(
+                rows=None if rows is None else [rows[i] for i in group],
+                prompt_lengths=[len(prompt) for prompt in prompts],
+                marks=marks_of(overlay.scopes, prompts, loaded.device),
+            )
+            states: Tensor = layout.decoder(input_ids=ids, use_cache=False)[0]
+        at = [
+            k * ids.shape[1] + position
+            for k, i in enumerate(group)
+            for position in range(len(texts[i].prompt) - 1, len(texts[i].ids) - 1)
+        ]
+        yield group, states.reshape(-1, states.shape[-1])[torch.tensor(at, dtype=torch.long, device=ids.device)]
+
+
+def _checked_overlay(
+    loaded: LoadedModel, texts: Sequence[ScoredText], recipes: Sequence[Recipe], rows: Sequence[int] | None
+) -> Overlay:
+    empty = next((i for i, text in enumerate(texts) if not len(text.prompt)), None)
+    if empty is not None:
+        raise NoTokens(empty)
+    if rows is None and len(recipes) != 1:
+        raise BadBatch(f"{len(recipes)} recipes, and no word on which text takes which", "give rows")
+    if rows is not None and len(rows) != len(texts):
+        raise BadBatch(f"{len(rows)} rows for {len(texts)} texts", "give one for each text")
+    return Overlay(loaded, recipes)

@@ -1,0 +1,208 @@
+"""Actions made ready for one place: tensors on the right device in the right dtype, one entry a recipe.
+
+A step holds the same kind of action for every recipe (a recipe without it has zeros, which change nothing). `bind`
+picks the entries of a batch's rows once per batch; `apply` is what the hook calls, and only computes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from steerlang.kernels import steering
+from steerlang.models.actions import Ablate, Add, Clamp, Operator, Rotate, SteeringAction
+
+Entry = tuple[Tensor, tuple[float, ...]] | None  # directions [N, D] and scales of one recipe, None where it has none
+
+
+class Step(ABC):
+    """One operation at a place. ``scope`` indexes the masks of the pass; tensors are ``[R, …]`` over recipes."""
+
+    def __init__(self, scope: int, active: Sequence[bool], device: torch.device) -> None:
+        self.scope = scope
+        self._active = torch.tensor(active, device=device)
+        self._all_active = all(active)
+        self._rows: Tensor | None = None
+
+    def bind(self, rows: Tensor | None) -> None:
+        """Takes the recipe of each row ``[B]``; None when there is one recipe, which then serves any batch."""
+        index = torch.zeros(1, dtype=torch.long, device=self._active.device) if rows is None else rows
+        self._rows = None if self._all_active else self._active[index][:, None, None]
+        self._take(index)
+
+    def apply(self, h: Tensor, mask: Tensor | None) -> Tensor:
+        """New states for ``h [B, T, D]``; ``mask [B, T, 1]`` bool (None: every token). Others stay to the bit."""
+        steered = self._compute(h)
+        if self._rows is not None:
+            mask = self._rows if mask is None else mask & self._rows
+        return steered if mask is None else torch.where(mask, steered, h)
+
+    @abstractmethod
+    def _take(self, index: Tensor) -> None: ...
+
+    @abstractmethod
+    def _compute(self, h: Tensor) -> Tensor: ...
+
+
+class AddStep(Step):
+    """Free addition: a zero delta changes nothing, so rows need no mask."""
+
+    def __init__(
+        self, scope: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        super().__init__(scope, [True] * len(entries), device)
+        self._table = _deltas(entries, width, device).to(dtype)
+        self._delta = self._table[:1, None]
+
+    def _take(self, index: Tensor) -> None:
+        self._delta = self._table[index][:, None]
+
+    def apply(self, h: Tensor, mask: Tensor | None) -> Tensor:
+        if mask is None:
+            return h + self._delta
+        return steering.add_masked(h, self._delta, mask.to(h.dtype))
+
+    def _compute(self, h: Tensor) -> Tensor:
+        return h + self._delta
+
+
+class NormedAddStep(Step):
+    """Addition with ``keep`` or ``cap``."""
+
+    def __init__(
+        self, scope: int, entries: Sequence[Entry], width: int, device: torch.device, norm: Literal["keep", "cap"]
+    ) -> None:
+        super().__init__(scope, [_acts(entry) for entry in entries], device)
+        self._table = _deltas(entries, width, device)
+        self._delta = self._table[:1, None]
+        self._operator = steering.add_keep if norm == "keep" else steering.add_cap
+
+    def _take(self, index: Tensor) -> None:
+        self._delta = self._table[index][:, None]
+
+    def _compute(self, h: Tensor) -> Tensor:
+        return self._operator(h, self._delta)
+
+
+class RotateStep(Step):
+    """In-context-vector rotation; the weights are λ_i/N."""
+
+    def __init__(self, scope: int, entries: Sequence[Entry], width: int, device: torch.device, gain: bool) -> None:
+        super().__init__(scope, [_acts(entry) for entry in entries], device)
+        most = max(len(entry[1]) for entry in entries if entry is not None)
+        self._all_units = torch.zeros(len(entries), most, width, device=device)
+        self._all_weights = torch.zeros(len(entries), 1, most, device=device)
+        for r, entry in enumerate(entries):
+            if entry is not None:
+                vectors, scales = entry
+                self._all_units[r, : len(scales)] = steering.unit_length(vectors)
+                self._all_weights[r, 0, : len(scales)] = torch.tensor(scales) / len(scales)
+        self._gain = gain
+        self._take(torch.zeros(1, dtype=torch.long, device=device))
+
+    def _take(self, index: Tensor) -> None:
+        self._units, self._weights = self._all_units[index], self._all_weights[index]
+        self._push = self._weights @ self._units
+
+    def _compute(self, h: Tensor) -> Tensor:
+        if self._gain:
+            return steering.rotate(h, self._units, self._weights)
+        return steering.rotate_plain(h, self._push)
+
+
+class AblateStep(Step):
+    """Takes the span of each recipe's vectors out of the state."""
+
+    def __init__(self, scope: int, entries: Sequence[Entry], width: int, device: torch.device) -> None:
+        super().__init__(scope, [_acts(entry) for entry in entries], device)
+        most = max(len(entry[1]) for entry in entries if entry is not None)
+        self._bases = torch.zeros(len(entries), most, width, device=device)
+        self._strengths = torch.zeros(len(entries), 1, 1, device=device)
+        for r, entry in enumerate(entries):
+            if entry is not None:
+                basis = steering.orthonormal_basis(entry[0])
+                self._bases[r, : basis.shape[0]] = basis
+                self._strengths[r] = entry[1][0]
+        self._take(torch.zeros(1, dtype=torch.long, device=device))
+
+    def _take(self, index: Tensor) -> None:
+        self._basis, self._strength = self._bases[index], self._strengths[index]
+
+    def _compute(self, h: Tensor) -> Tensor:
+        return steering.ablate(h, self._basis, self._strength)
+
+
+class ClampStep(Step):
+    """Sets the component along a direction."""
+
+    def __init__(self, scope: int, entries: Sequence[Entry], width: int, device: torch.device, to: float) -> None:
+        super().__init__(scope, [_acts(entry) for entry in entries], device)
+        self._to = torch.tensor(to, device=device)
+        self._units = steering.unit_length(_deltas(entries, width, device))
+        self._unit = self._units[:1, None]
+
+    def _take(self, index: Tensor) -> None:
+        self._unit = self._units[index][:, None]
+
+    def _compute(self, h: Tensor) -> Tensor:
+        return steering.clamp(h, self._unit, self._to)
+
+
+class ReplaceStep(Step):
+    """Sets the state."""
+
+    def __init__(
+        self, scope: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        super().__init__(scope, [_acts(entry) for entry in entries], device)
+        self._states = _deltas(entries, width, device).to(dtype)
+        self._state = self._states[:1, None]
+
+    def _take(self, index: Tensor) -> None:
+        self._state = self._states[index][:, None]
+
+    def _compute(self, h: Tensor) -> Tensor:
+        return self._state.expand_as(h)
+
+
+def make_step(
+    operator: Operator, scope: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
+) -> Step:
+    """The step of an operator, for the entries of all recipes."""
+    if isinstance(operator, Add):
+        if operator.norm == "free":
+            return AddStep(scope, entries, width, dtype, device)
+        return NormedAddStep(scope, entries, width, device, operator.norm)
+    if isinstance(operator, Rotate):
+        return RotateStep(scope, entries, width, device, operator.gain == "anti_alignment")
+    if isinstance(operator, Ablate):
+        return AblateStep(scope, entries, width, device)
+    if isinstance(operator, Clamp):
+        return ClampStep(scope, entries, width, device, operator.to)
+    return ReplaceStep(scope, entries, width, dtype, device)
+
+
+def entry_of(action: SteeringAction, layer: int) -> Entry:
+    """Directions and scales of an action at a layer; None when it does nothing (all scales or all vectors zero)."""
+    entry = (action.directions[layer].detach().float(), action.scales)
+    return entry if _acts(entry) else None
+
+
+def _acts(entry: Entry) -> bool:
+    """Whether any vector has a scale and a length other than 0."""
+    if entry is None:
+        return False
+    return any(scale != 0.0 and bool(vector.any()) for vector, scale in zip(entry[0], entry[1], strict=True))
+
+
+def _deltas(entries: Sequence[Entry], width: int, device: torch.device) -> Tensor:
+    """Σ s_i v_i of each recipe ``[R, D]``, float32, zero where it has none."""
+    table = torch.zeros(len(entries), width, device=device)
+    for r, entry in enumerate(entries):
+        if entry is not None:
+            table[r] = (torch.tensor(entry[1], dtype=torch.float64) @ entry[0].double().cpu()).float()
+    return table
