@@ -119,7 +119,7 @@ class _Run:
             step = self.queue[0]
             nodes = tuple(n for n in step.nodes if self._is_due(n))
             inputs = [i for n in nodes for i in carried_out_inputs(n)]
-            repairs = self._repairs_or_failure([*inputs, *self._spared(step)], nodes or step.nodes)
+            repairs = self._repairs_or_failure([*inputs, *self._spared(step, nodes)], nodes or step.nodes)
             if isinstance(repairs, list) and repairs:
                 self._enqueue(repairs, first=True)
                 continue
@@ -178,12 +178,14 @@ class _Run:
             if node.key not in self.doubtful:
                 self._skip([node])
             return False
-        return node.key not in self.doubtful or any(i.key in self.carrier.changed for i in inputs)
+        if node.key not in self.doubtful or node.key in self.repaired:
+            return True
+        return any(i.key in self.carrier.changed for i in inputs)
 
-    def _spared(self, step: Step) -> list[Node]:
-        """Targets that forced nodes lie under and that stay as they are, since nothing below has changed."""
-        targets = {t.key for t in self.plan.targets}
-        return [n for n in step.nodes if n.key in self.doubtful & targets and n.key not in self.carrier.made]
+    def _spared(self, step: Step, due: tuple[Node, ...]) -> list[Node]:
+        """Targets above forced nodes that stay as they are, since nothing they need has changed."""
+        targets = {t.key for t in self.plan.targets} & self.doubtful - {n.key for n in due}
+        return [n for n in step.nodes if n.key in targets and n.key not in self.carrier.made]
 
     def _repairs_or_failure(self, inputs: list[Node], nodes: tuple[Node, ...]) -> list[Step] | Failure:
         try:

@@ -71,18 +71,19 @@ def chunks(array: NDArray[Any]) -> Iterator[memoryview]:
     import numpy as np
 
     wanted = array.dtype.newbyteorder("<")
-    if array.ndim == 0 or array.size == 0:
-        flat = np.ascontiguousarray(array, dtype=wanted).reshape(-1)
-    elif array.flags.c_contiguous:
-        flat = array.reshape(-1)
-    else:
-        for part in array:
-            yield from chunks(np.asarray(part))
+    # One axis is enough for whatever lies in C order, without copying; other arrays are cut along their first axis.
+    parts = array.reshape(-1) if array.ndim == 0 or array.flags.c_contiguous else array
+    if not parts.size:
         return
-    step = max(1, CHUNK // flat.itemsize)
-    for start in range(0, flat.size, step):
-        piece = np.ascontiguousarray(flat[start : start + step], dtype=wanted)
-        yield piece.view(np.uint8).data
+    row = parts.nbytes // len(parts)
+    if row > CHUNK:
+        for part in parts:
+            yield from chunks(part)
+        return
+    step = CHUNK // row
+    for start in range(0, len(parts), step):
+        piece = np.ascontiguousarray(parts[start : start + step], dtype=wanted)
+        yield piece.reshape(-1).view(np.uint8).data
 
 
 def write_tensors(tensors: Mapping[str, NDArray[Any]], write: Callable[[bytes | memoryview], object]) -> None:
