@@ -1,0 +1,63 @@
+"""Models of a run: entered, they are ordinary Hugging Face models, steered; generated with, they give plain texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from steerlang.engine.payload import Payload
+from steerlang.graph.node import Node
+from steerlang.language.values import ModelValue
+
+if TYPE_CHECKING:
+    from .results import Run
+
+
+class RunModel:
+    """A model of a run. `with run["kind"] as model: …` gives the Hugging Face model, steered while inside; the weights
+    are those of the base and are never changed."""
+
+    def __init__(self, value: ModelValue, run: Run) -> None:
+        self._value = value
+        self._run = run
+        self._stack: ExitStack | None = None
+
+    def __enter__(self) -> Any:
+        if self._stack is not None:
+            raise RuntimeError("this model is entered already")
+        from steerlang.models.overlay import Overlay
+        from steerlang.operations.recipes import recipe_of
+
+        loaded = self._run.resources.model(self._value.base)
+        base, recipe = recipe_of(self._value.node, self._payload)
+        self._stack = ExitStack()
+        self._stack.enter_context(Overlay(loaded, (recipe,)))
+        return loaded.model
+
+    def __exit__(self, *exception: object) -> None:
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            stack.close()
+
+    @property
+    def tokenizer(self) -> Any:
+        """The Hugging Face tokenizer, padding on the left."""
+        return self._run.resources.model(self._value.base).tokenizer
+
+    def generate(self, prompts: str | Sequence[str], max_new_tokens: int = 32) -> list[str]:
+        """Greedy continuations of prompts, without the prompts themselves."""
+        from steerlang.operations.generating import continue_texts
+
+        texts = [prompts] if isinstance(prompts, str) else list(prompts)
+        loaded = self._run.resources.model(self._value.base)
+        return continue_texts(loaded, self._value.node, self._payload, texts, max_new_tokens)
+
+    def _payload(self, node: Node) -> Payload:
+        found = self._run.payload(node)
+        if found is None:
+            raise KeyError(f"a vector this model needs was not made ({self._run.plan.label(node)})")
+        return found
+
+    def __repr__(self) -> str:
+        return f"<model {self._value.name}>"

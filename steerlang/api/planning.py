@@ -1,0 +1,213 @@
+"""What a plan shows: for each definition what it resolves to, why it runs, and what that costs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from steerlang.engine.payload import Payload
+from steerlang.engine.store import Store
+from steerlang.graph.facts import Facts, ModelFacts
+from steerlang.graph.facts.structure import decoder_blocks
+from steerlang.graph.node import Json, Node, walk
+from steerlang.graph.plan import Cost, Plan, plan_document
+from steerlang.language.compiling import Compiled, cells_of
+from steerlang.language.layers import spelled
+from steerlang.language.lowering import Cell
+from steerlang.language.modules import Symbol
+from steerlang.language.values import POISON, DataValue, ModelValue, VectorValue
+
+from .reading import Reading, readings
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One definition: what it resolves to, line by line, and its description from the program."""
+
+    label: str
+    kind: str
+    description: str
+    lines: tuple[str, ...]
+
+    def document(self) -> dict[str, Json]:
+        return {"label": self.label, "kind": self.kind, "description": self.description, "lines": list(self.lines)}
+
+
+@dataclass(frozen=True, eq=False)
+class PlanView:
+    """A plan and what it means. `costs` are by node key."""
+
+    plan: Plan
+    explanations: tuple[Explanation, ...]
+    costs: Mapping[str, Cost]
+
+    def document(self) -> dict[str, Json]:
+        found = plan_document(self.plan, self.costs)
+        return {**found, "definitions": [e.document() for e in self.explanations]}
+
+
+def view(compiled: Compiled, plan: Plan, facts: Facts, store: Store) -> PlanView:
+    """Explain every definition that takes part in the plan."""
+    taking_part = {n.key for n in walk(list(plan.targets))}
+    explanations: list[Explanation] = []
+    costs: dict[str, Cost] = {}
+    values = _models(compiled)
+    for table in compiled.tables.values():
+        for label, cell in cells_of(table):
+            node = getattr(cell.value, "node", None)
+            if isinstance(node, Node) and node.key in taking_part:
+                explanations.append(_explain(label, cell, facts, store, values, costs))
+    for node in walk(list(plan.targets)):
+        costs.setdefault(node.key, _cost(node, values))
+    return PlanView(plan, tuple(explanations), {k: c for k, c in costs.items() if c != Cost()})
+
+
+def _models(compiled: Compiled) -> dict[str, ModelValue]:
+    """Models by the key of their node."""
+    found: dict[str, ModelValue] = {}
+    for table in compiled.tables.values():
+        for cell in table.cells:
+            if isinstance(cell.value, ModelValue):
+                found[cell.value.node.key] = cell.value
+    return found
+
+
+def _explain(
+    label: str, cell: Cell, facts: Facts, store: Store, models: Mapping[str, ModelValue], costs: dict[str, Cost]
+) -> Explanation:
+    symbol: Symbol = cell.symbol
+    value = cell.value
+    lines: Iterator[str] = iter(())
+    if value is POISON:
+        pass
+    elif isinstance(value, ModelValue):
+        lines = _model_lines(value)
+    elif isinstance(value, VectorValue):
+        lines = _vector_lines(value, facts, store, models, costs)
+    elif isinstance(value, DataValue):
+        lines = _data_lines(value)
+    elif value.node.operation == "generate":
+        lines = iter((_options(value.node),))
+    return Explanation(label, symbol.kind, symbol.definition.description, tuple(lines))
+
+
+def _model_lines(value: ModelValue) -> Iterator[str]:
+    facts = value.facts
+    if value.node is value.base:
+        yield from _weights(facts)
+        return
+    actions: Any = value.node.options["actions"]
+    blocks = _blocks(facts)
+    for action in actions:
+        scales = ", ".join(f"{s:g}" for s in action["scales"])
+        options = "".join(f", {k} = {v}" for k, v in action["options"].items())
+        yield (
+            f"{action['operator']} at layers {spelled(tuple(action['layers']))} of {facts.layers}, site {_select(action['site'])}, "
+            f"tokens {_select(action['tokens'])}, scale {scales}{options}"
+        )
+    yield f"modules {blocks}" if blocks else "modules are found when the model is loaded"
+
+
+def _weights(facts: ModelFacts) -> Iterator[str]:
+    yield (
+        f"{facts.model_type}: {facts.layers} layers, width {facts.width}, vocabulary {facts.vocabulary}, "
+        f"{facts.parameters / 1e6:.2f} M parameters, {facts.size / 1e6:.1f} MB"
+    )
+    yield from facts.notes
+
+
+def _blocks(facts: ModelFacts) -> str:
+    found = decoder_blocks(facts.tensors)
+    return f"{found.prefix}0 … {found.prefix}{found.count - 1}" if found is not None else ""
+
+
+def _data_lines(value: DataValue) -> Iterator[str]:
+    count = "an unknown number of" if value.count is None else str(value.count)
+    yield f"{count} rows of {value.form.phrase}"
+
+
+def _vector_lines(
+    value: VectorValue, facts: Facts, store: Store, models: Mapping[str, ModelValue], costs: dict[str, Cost]
+) -> Iterator[str]:
+    yield f"layers {spelled(value.layers)}, site {_select(value.site)}, width {value.width}"
+    node = value.node
+    if node.operation != "extract":
+        yield _options(node)
+    else:
+        options: Any = node.options
+        method = options["method"]
+        chosen = "".join(f", {k} = {v}" for k, v in method["options"].items())
+        yield f"method {method['name']} (version {method['version']}){chosen}; tokens read: {_select(options['tokens'])}"
+        for capture in node.inputs:
+            model = models.get(capture.inputs[0].key)
+            if model is None or capture.operation != "capture":
+                continue
+            rows = _rows_of(capture.inputs[1])
+            found = readings(capture, model, rows, facts)
+            yield from _shown(capture, found)
+            costs[capture.key] = _capture_cost(capture, model, found, len(rows))
+    yield from _norms(node, store)
+
+
+def _shown(capture: Node, found: list[Reading]) -> Iterator[str]:
+    role = capture.options["role"]
+    for reading in found[:2]:
+        yield f"{role}: {reading.text}"
+
+
+def _rows_of(node: Node) -> list[dict[str, Any]]:
+    """The rows a `data.rows` node will hold; of derived data (samples, splits) those of the whole."""
+    from steerlang.operations.text import rows_of
+
+    while node.operation != "data.rows":
+        node = node.inputs[0]
+    return rows_of(node)
+
+
+def _norms(node: Node, store: Store) -> Iterator[str]:
+    """Norms of a vector that is in the store already."""
+    payload: Payload | None = store.get(node.key)
+    if payload is None:
+        return
+    from steerlang.operations.vector import SteeringVector
+
+    vector = SteeringVector.of(payload)
+    shares = [float(n / s) if s else 0.0 for n, s in zip(vector.norms, vector.state_norms, strict=True)]
+    yield "norm / mean norm of the states, by layer: " + ", ".join(f"{x:.2f}" for x in shares)
+
+
+def _capture_cost(capture: Node, model: ModelValue, found: list[Reading], rows: int) -> Cost:
+    points: Any = capture.options["points"]
+    tokens = sum(r.tokens for r in found) if all(r.tokens is not None for r in found) else None  # type: ignore[misc]
+    return Cost(tokens, rows * len(points) * (model.facts.width or 0) * 4, f"{rows} texts")
+
+
+def _cost(node: Node, models: Mapping[str, ModelValue]) -> Cost:
+    if node.operation != "generate":
+        return Cost()
+    rows = len(_rows_of(node.inputs[1]))
+    longest: Any = node.options["max_new_tokens"]
+    return Cost(rows * longest, None, f"{rows} prompts, at most {longest} new tokens each")
+
+
+def _options(node: Node) -> str:
+    """A node's options in one line."""
+    return ", ".join(f"{k} = {_short(v)}" for k, v in sorted(node.options.items()))
+
+
+def _short(value: Json) -> str:
+    if isinstance(value, dict) and "name" in value:
+        options = value.get("options")
+        inner = ", ".join(f"{k} = {v}" for k, v in options.items()) if isinstance(options, dict) else ""
+        return f"{value['name']}({inner})" if inner else str(value["name"])
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _select(value: Json) -> str:
+    """A selector as one writes it: `last`, `at("please")`."""
+    if not isinstance(value, dict):
+        return str(value)
+    arguments = [json.dumps(v, ensure_ascii=False) for k, v in value.items() if k != "select"]
+    return f"{value['select']}({', '.join(arguments)})" if arguments else str(value["select"])

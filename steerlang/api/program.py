@@ -1,0 +1,142 @@
+"""Checking and loading programs, and what a loaded program can do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from steerlang.diagnostics import Diagnostic, codes, error
+from steerlang.functions import registry
+from steerlang.graph.plan import Plan, make_plan
+from steerlang.language.compiling import Compiled, compile_source
+from steerlang.language.lowering import Options
+from steerlang.source import Source
+from steerlang.syntax import parse, read_source
+
+from .settings import Settings, SteerlangError
+
+if TYPE_CHECKING:
+    from steerlang.engine.events import EventSink
+    from steerlang.engine.store import Store
+
+    from .planning import PlanView
+    from .results import Run
+
+
+def check(
+    path: str | Path, parameters: Mapping[str, object] | None = None, settings: Settings | None = None
+) -> Compiled:
+    """Check a program without running anything: its text, names, types, and the files and models it names.
+
+    `path` is a file, or `-` for standard input. Mistakes of the program are in the result's `diagnostics`.
+    """
+    return _compile(path, parameters or {}, settings or Settings(), hashing=False)
+
+
+def check_text(
+    text: str,
+    folder: str | Path = ".",
+    parameters: Mapping[str, object] | None = None,
+    settings: Settings | None = None,
+) -> Compiled:
+    """Check a program given as text; relative paths in it start at `folder`."""
+    source = Source("<text>", text, str(Path(folder).absolute() / "text.steer"))
+    return _compile_source(source, parameters or {}, settings or Settings(), hashing=False)
+
+
+def load(path: str | Path, parameters: Mapping[str, object] | None = None, settings: Settings | None = None) -> Program:
+    """A checked program, ready to plan and run. Raises SteerlangError when it has mistakes."""
+    settings = settings or Settings()
+    compiled = _compile(path, parameters or {}, settings, hashing=True)
+    if compiled.absent and not (settings.offline or settings.locked) and compiled.ok:
+        from steerlang.models.fetching import fetch
+
+        problems = fetch(compiled.absent)
+        if problems:
+            raise SteerlangError((*compiled.diagnostics, *problems))
+        compiled = _compile(path, parameters or {}, settings, hashing=True)
+    if not compiled.ok:
+        raise SteerlangError(compiled.diagnostics)
+    return Program(compiled, settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A program without mistakes."""
+
+    compiled: Compiled
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        return self.compiled.source.name
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Warnings and notes."""
+        return self.compiled.diagnostics
+
+    def plan(self, targets: Collection[str] | None = None, force: Collection[str] = ()) -> PlanView:
+        """What a run would do, and why; nothing is carried out."""
+        from .planning import view
+
+        store = self.settings.store()
+        return view(self.compiled, self._plan(store, targets, force), self.settings.facts(), store)
+
+    def run(
+        self,
+        targets: Collection[str] | None = None,
+        force: Collection[str] = (),
+        sink: EventSink | None = None,
+        keep_going: bool = False,
+    ) -> Run:
+        """Carry the program out. What went wrong is in the result: `outcome`, `diagnostics`, `expectations`."""
+        from .running import carry_out
+
+        store = self.settings.store()
+        return carry_out(self, self._plan(store, targets, force), store, sink, keep_going)
+
+    def _plan(self, store: Store, targets: Collection[str] | None, force: Collection[str]) -> Plan:
+        names = [s.label for s in self.compiled.targets()] if targets is None else list(targets)
+        graph = self.compiled.graph
+        self._known(names if targets is not None else [], "--target")
+        self._known(force, "--force")
+        chosen = [n for n in names if any(label == n or label.startswith(f"{n}[") for label in graph.roots)]
+        view = store.view(self.compiled.source.path)
+        return make_plan(graph, view, force, chosen)
+
+    def _known(self, names: Collection[str], option: str) -> None:
+        known = set(self.compiled.tables) | set(self.compiled.graph.roots)
+        for name in names:
+            if name not in known:
+                raise SteerlangError(
+                    (
+                        error(
+                            codes.UNKNOWN_NAME,
+                            None,
+                            f"the program defines nothing named `{name}`",
+                            help="name a definition of the program",
+                            place=f"{option} {name}",
+                        ),
+                    )
+                )
+
+
+def _compile(path: str | Path, parameters: Mapping[str, object], settings: Settings, hashing: bool) -> Compiled:
+    source, problems = read_source(str(path))
+    if source is None:
+        empty = Source(str(path), "", os.path.abspath(path))
+        return replace(
+            _compile_source(Source(empty.name, "steerlang 1\n", empty.path), {}, settings, hashing),
+            diagnostics=tuple(problems),
+        )
+    compiled = _compile_source(source, parameters, settings, hashing)
+    return replace(compiled, diagnostics=(*problems, *compiled.diagnostics)) if problems else compiled
+
+
+def _compile_source(source: Source, parameters: Mapping[str, object], settings: Settings, hashing: bool) -> Compiled:
+    options = Options(hashing=hashing, locked=settings.locked, remote_code=settings.trust_remote_code)
+    return compile_source(source, registry(), settings.facts(), read_source, parse, options, parameters)

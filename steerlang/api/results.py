@@ -1,0 +1,214 @@
+"""What a run hands back: results by name, as plain objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from steerlang.diagnostics import Diagnostic, codes, error
+from steerlang.engine.outcome import Outcome, RunResults
+from steerlang.engine.payload import Payload
+from steerlang.graph.node import Node
+from steerlang.graph.plan import Plan
+from steerlang.language.compiling import cells_of
+from steerlang.language.lowering import Table
+from steerlang.language.modules import Symbol
+from steerlang.language.types import Axes
+from steerlang.language.values import (
+    POISON,
+    ConditionValue,
+    DataValue,
+    MetricValue,
+    ModelValue,
+    PointValue,
+    SamplesValue,
+    StatesValue,
+    VectorValue,
+)
+from steerlang.operations.metric import Metric
+from steerlang.operations.vector import SteeringVector
+from steerlang.source import Span
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from steerlang.operations.resources import Resources
+
+    from .models import RunModel
+    from .program import Program
+
+
+@dataclass(frozen=True)
+class ExpectationResult:
+    """An expectation and whether it held; `left` and `right` are the numbers compared."""
+
+    label: str
+    holds: bool
+    text: str
+    left: float | bool | None
+    right: float | bool | None
+    operator: str
+    span: Span
+
+    @property
+    def numbers(self) -> str:
+        """What was compared: `0.62 >= 0.45`; empty where there is no single comparison."""
+        if self.left is None or self.right is None:
+            return ""
+        return f"{_shown(self.left)} {self.operator} {_shown(self.right)}"
+
+    @property
+    def diagnostic(self) -> Diagnostic | None:
+        """An error for an expectation that failed."""
+        if self.holds:
+            return None
+        numbers = f": {self.numbers} is false" if self.numbers else ""
+        return error(
+            codes.EXPECTATION_FAILED,
+            self.span,
+            f"`{self.label}` does not hold{numbers}",
+            help="look at the samples and metrics it is made of; loosen it only if it asked for too much",
+        )
+
+
+def _shown(value: float | bool | None) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value).lower()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One generated text."""
+
+    prompt: str
+    completion: str
+    tokens: int
+    finished: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Results(Mapping[Any, Any]):
+    """A definition at all points of its axes: `table[kind]`, or `table[0.1, "base"]` in the order of `axes`."""
+
+    axes: Axes
+    cells: Mapping[tuple[object, ...], Any]
+
+    def __getitem__(self, point: Any) -> Any:
+        return self.cells[point if isinstance(point, tuple) else (point,)]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(p[0] if len(p) == 1 else p for p in self.cells)
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{p if len(p) > 1 else p[0]!r}: {v!r}" for p, v in self.cells.items()) + "}"
+
+
+@dataclass(eq=False)
+class Run:
+    """A run that has ended, well or not. `run["name"]` is the result of a definition.
+
+    expectations  each `expect` that could be judged
+    artifacts     files that were written
+    """
+
+    program: Program
+    plan: Plan
+    results: RunResults
+    resources: Resources
+    expectations: list[ExpectationResult] = field(default_factory=list)
+    artifacts: list[Path] = field(default_factory=list)
+    found: list[Diagnostic] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> str:
+        """`done`, `failed` or `interrupted`."""
+        failed = any(d.is_error and d.code is not codes.EXPECTATION_FAILED for d in self.found)
+        return "failed" if self.results.outcome is Outcome.DONE and failed else self.results.outcome.value
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything ran and every expectation held."""
+        return self.outcome == "done" and all(e.holds for e in self.expectations)
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        return (*self.program.diagnostics, *self.found)
+
+    def __getitem__(self, name: str) -> Any:
+        """The result of a definition; a `Results` table when it has axes.
+
+        Vectors are `SteeringVector`, metrics `Metric`, samples lists of `Sample`, models context managers that give the
+        Hugging Face model steered. Raises KeyError for a name the program lacks or that was not carried out.
+        """
+        table = self.program.compiled.tables.get(name)
+        if table is None:
+            raise KeyError(f"the program defines nothing named {name!r}")
+        cells = {c.labels: self._object(label, c.value) for label, c in cells_of(table)}
+        return Results(table.axes, cells) if table.axes else cells[()]
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.program.compiled.tables)
+
+    def model(self, name: str) -> RunModel:
+        """The model of a definition, to generate with or to enter (`with run.model("kind") as model:`)."""
+        found = self[name]
+        from .models import RunModel
+
+        if not isinstance(found, RunModel):
+            raise KeyError(f"{name!r} is no single model")
+        return found
+
+    def payload(self, node: Node) -> Payload | None:
+        """The stored result of a node, or None when it was not carried out."""
+        try:
+            return self.results.payload(node)
+        except KeyError:
+            return None
+
+    def wanted(self, kind: str) -> list[Symbol]:
+        """The program's own definitions of a kind, in the order written."""
+        return [s for s in self.program.compiled.module.symbols.values() if s.kind == kind]
+
+    def tables(self, kind: str) -> list[tuple[str, Table]]:
+        """Definitions of a kind whose results are all there, with their names."""
+        return [(s.label, t) for s in self.wanted(kind) if self._there(t := self.program.compiled.tables[s.label])]
+
+    def _there(self, table: Table) -> bool:
+        nodes = [getattr(c.value, "node", None) for c in table.cells]
+        return all(isinstance(n, Node) and (n.virtual or self.payload(n) is not None) for n in nodes)
+
+    def _object(self, label: str, value: Any) -> Any:
+        if isinstance(value, ModelValue):
+            from .models import RunModel
+
+            return RunModel(value, self)
+        if not isinstance(
+            value, (VectorValue, SamplesValue, MetricValue, ConditionValue, PointValue, DataValue, StatesValue)
+        ):
+            return None if value is POISON else value
+        payload = self.payload(value.node)
+        if payload is None:
+            raise KeyError(f"{label} was not carried out; name it as a target")
+        return _plain(value, payload)
+
+
+def _plain(value: object, payload: Payload) -> Any:
+    """A stored result as a plain object."""
+    if isinstance(value, VectorValue):
+        return SteeringVector.of(payload)
+    if isinstance(value, SamplesValue):
+        return samples_of(payload)
+    if isinstance(value, MetricValue):
+        return Metric.of(payload)
+    if isinstance(value, ConditionValue):
+        return bool(payload.meta["holds"])
+    if isinstance(value, PointValue):
+        return payload.meta["label"]
+    return dict(payload.tensors) if payload.tensors else list(payload.rows)
+
+
+def samples_of(payload: Payload) -> list[Sample]:
+    return [Sample(r["prompt"], r["completion"], len(r["completion_ids"]), r["finish"] == "end") for r in payload.rows]

@@ -1,0 +1,143 @@
+"""Carrying a program out: its plan executed, its expectations judged, its files written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from steerlang import __version__
+from steerlang.diagnostics import Diagnostic, codes, error
+from steerlang.engine.events import ArtifactWritten, DiagnosticEvent, EventSink, Expectation
+from steerlang.engine.scheduler import execute
+from steerlang.engine.sinks import NoSink
+from steerlang.engine.store import Store
+from steerlang.graph.plan import Plan
+from steerlang.language.compiling import cells_of
+from steerlang.language.values import POISON, ConditionValue, ExportValue, ReportValue
+
+from .results import ExpectationResult, Run
+
+if TYPE_CHECKING:
+    from steerlang.operations.resources import Resources
+
+    from .program import Program
+
+_EXTRA = "install it with `pip install 'steerlang[run]'`"
+
+
+def carry_out(program: Program, plan: Plan, store: Store, sink: EventSink | None, keep_going: bool) -> Run:
+    """Execute the plan, then judge expectations and write what the program exports."""
+    sink = sink or NoSink()
+    resources = _resources(program, store)
+    results = execute(
+        plan,
+        _operations(),
+        store,
+        resources,
+        sink,
+        keep_going,
+        program=program.compiled.source.path,
+        versions=versions(),
+    )
+    run = Run(program, plan, results, resources)
+    for expectation in _expectations(run):
+        run.expectations.append(expectation)
+        sink.emit(Expectation(label=expectation.label, holds=expectation.holds, found=expectation.numbers))
+    for diagnostic in [*results.diagnostics, *(d for e in run.expectations if (d := e.diagnostic) is not None)]:
+        run.found.append(diagnostic)
+        sink.emit(DiagnosticEvent(diagnostic=diagnostic))
+    if results.ok:
+        _write(run, sink)
+    return run
+
+
+def _resources(program: Program, store: Store) -> Resources:
+    from steerlang.operations.resources import Resources
+
+    settings = program.settings
+    return Resources(settings.device, settings.threads, settings.trust_remote_code)
+
+
+def _operations() -> Mapping[str, object]:  # type: ignore[misc]
+    from steerlang.operations.table import OPERATIONS
+
+    return OPERATIONS
+
+
+def versions() -> dict[str, str]:
+    """Versions of what takes part in results."""
+    found = {"steerlang": __version__}
+    for package in ("torch", "transformers", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _expectations(run: Run) -> list[ExpectationResult]:
+    """Every expectation that could be judged, in the order written."""
+    found: list[ExpectationResult] = []
+    for symbol in run.wanted("expect"):
+        table = run.program.compiled.tables[symbol.label]
+        text = " ".join(symbol.definition.value.span.text.split())
+        for label, cell in cells_of(table):
+            if isinstance(cell.value, bool):
+                found.append(ExpectationResult(label, cell.value, text, None, None, "", symbol.definition.value.span))
+            elif isinstance(cell.value, ConditionValue) and (payload := run.payload(cell.value.node)) is not None:
+                meta = payload.meta
+                found.append(
+                    ExpectationResult(
+                        label,
+                        bool(meta["holds"]),
+                        text,
+                        meta["left"],
+                        meta["right"],
+                        str(meta["operator"]),  # type: ignore[arg-type]
+                        symbol.definition.value.span,
+                    )
+                )
+    return found
+
+
+def _write(run: Run, sink: EventSink) -> None:
+    """Write exports, then reports. A file that cannot be written is reported and stops nothing else."""
+    for kind in ("export", "report"):
+        for symbol in run.wanted(kind):
+            for label, cell in cells_of(run.program.compiled.tables[symbol.label]):
+                if cell.value is POISON:
+                    continue
+                path, problem = _write_one(run, cell.value)
+                if problem is not None:
+                    run.found.append(problem)
+                    sink.emit(DiagnosticEvent(diagnostic=problem))
+                elif path is not None:
+                    run.artifacts.append(path)
+                    sink.emit(ArtifactWritten(label=label, path=str(path), bytes=path.stat().st_size))
+
+
+def _write_one(run: Run, value: object) -> tuple[Path | None, Diagnostic | None]:
+    from steerlang.exports.files import ExportRefused, write_export
+
+    span = value.span if isinstance(value, (ExportValue, ReportValue)) else None
+    try:
+        if isinstance(value, ExportValue):
+            payload = run.payload(value.node)
+            return (
+                (write_export(payload, Path(value.path), value.overwrite), None)
+                if payload is not None
+                else (None, None)
+            )
+        if isinstance(value, ReportValue):
+            from .pages import write_page
+
+            return write_page(run, value), None
+    except ExportRefused as refused:
+        return None, error(codes.OUTPUT_EXISTS, span, str(refused), help=refused.help)
+    except OSError as e:
+        return None, error(
+            codes.RUN_FAILED, span, f"cannot write `{e.filename}`: {e.strerror}", help="choose another place"
+        )
+    return None, None

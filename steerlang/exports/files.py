@@ -1,0 +1,107 @@
+"""Writing results as files for other tools: whole or not at all, and never over a file of other making unasked."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from steerlang import __version__
+from steerlang.engine.payload import Payload
+
+MARK = "steerlang"
+FORMAT = "steerlang.vector"
+
+
+class ExportRefused(Exception):  # noqa: N818
+    """A file that would replace something of other making."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"`{path}` exists and was not written by steerlang")
+        self.help = "choose another name, move the file away, or say `overwrite = true`"
+
+
+def write_export(payload: Payload, path: Path, overwrite: bool = False) -> Path:
+    """Write a vector (`.safetensors`), samples (`.jsonl`) or a metric (`.json`). Raises ExportRefused or OSError."""
+    make, ours = {
+        "vector": (_vector, _our_vector),
+        "samples": (_samples, _our_samples),
+        "metric": (_metric, _our_metric),
+    }[payload.kind]
+    if path.exists() and not overwrite and not (path.is_file() and ours(path)):
+        raise ExportRefused(path)
+    write_whole(path, make(payload))
+    return path
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write beside the target, then rename: a reader sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _vector(payload: Payload) -> bytes:
+    """Tensors `layer.N` (float32 `[D]`) and `state_norms`; everything else stands as JSON in the header."""
+    import numpy
+    from safetensors.numpy import save
+
+    meta: Any = payload.meta
+    directions = numpy.asarray(payload.tensors["directions"])
+    tensors = {f"layer.{layer}": numpy.ascontiguousarray(directions[i]) for i, layer in enumerate(meta["layers"])}
+    tensors["state_norms"] = numpy.ascontiguousarray(payload.tensors["state_norms"])
+    header = {"format": FORMAT, MARK: __version__, "vector": json.dumps(meta, sort_keys=True)}
+    return save(tensors, header)
+
+
+def _samples(payload: Payload) -> bytes:
+    return "".join(json.dumps(row, sort_keys=True, ensure_ascii=False) + "\n" for row in payload.rows).encode()
+
+
+def _metric(payload: Payload) -> bytes:
+    document = {MARK: __version__, **payload.meta, "scores": [r["score"] for r in payload.rows]}
+    return (json.dumps(document, sort_keys=True, indent=2) + "\n").encode()
+
+
+def _recognise(read: Callable[[Path], bool]) -> Callable[[Path], bool]:
+    def check(path: Path) -> bool:
+        try:
+            return read(path)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return False
+
+    return check
+
+
+def _header(path: Path) -> bool:
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        return length < 100_000_000 and MARK in json.loads(file.read(length))["__metadata__"]
+
+
+def _row(path: Path) -> bool:
+    with path.open(encoding="utf-8") as file:
+        return {"prompt", "completion", "completion_ids"} <= json.loads(file.readline()).keys()
+
+
+_our_vector = _recognise(_header)
+_our_samples = _recognise(_row)
+_our_metric = _recognise(lambda path: MARK in json.loads(path.read_text(encoding="utf-8")))

@@ -1,0 +1,20 @@
+"""The vocabulary: one file per family, each with its signatures and how they lower. `registry()` is all of it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from steerlang.language.kinds import KINDS
+from steerlang.language.registry import Registry
+
+from . import algebra, choosing, exports, extraction, generation, metrics, parameters, selectors, sources, steering
+
+FAMILIES = (parameters, sources, selectors, extraction, algebra, steering, generation, metrics, choosing, exports)
+
+
+@cache
+def registry() -> Registry:
+    """The whole vocabulary, built once."""
+    functions = [f for family in FAMILIES for f in family.FUNCTIONS]
+    operators = [o for family in FAMILIES for o in getattr(family, "OPERATORS", ())]
+    return Registry(KINDS, functions, operators)

@@ -1,0 +1,95 @@
+"""Files that a program writes: vectors for other uses, pages to look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from steerlang.diagnostics import codes, error
+from steerlang.graph.facts import Trouble
+from steerlang.language.lowering import Lowering
+from steerlang.language.parameter_types import Flag, Text, Value
+from steerlang.language.signature import Call, Function, Parameter
+from steerlang.language.types import EXPORT, METRIC, REPORT, SAMPLES, VECTOR
+from steerlang.language.values import POISON, ExportValue, ReportValue
+
+from .sources import report
+
+
+def _path(call: Call, low: Lowering) -> str | None:
+    """Where the file will lie; a relative path starts at the program and may not leave its project."""
+    found = low.facts.resolve_path(call["to"], low.folder)
+    if isinstance(found, Trouble):
+        report(found, call.where("to"), low)
+        return None
+    return str(found)
+
+
+def _file(ending: str) -> Any:
+    def lower(call: Call, low: Lowering) -> Any:
+        path = _path(call, low)
+        if path is None:
+            return POISON
+        if not path.endswith(ending):
+            low.report(
+                error(
+                    codes.ARGUMENT_TYPE,
+                    call.where("to"),
+                    f"`{call['to']}` does not end in `{ending}`",
+                    help=f"this writes a `{ending}` file: name it so",
+                )
+            )
+            return POISON
+        return ExportValue(call["value"].node, path, call["overwrite"], call.span)
+
+    return lower
+
+
+def _html(call: Call, low: Lowering) -> Any:
+    path = _path(call, low)
+    return POISON if path is None else ReportValue(path, {"title": call["title"]}, call.span)
+
+
+_TO = Parameter("to", Text(), "where it is written, relative to the program")
+_OVERWRITE = Parameter("overwrite", Flag(), "whether a file made by something else may be replaced", False)
+
+FUNCTIONS = (
+    Function(
+        "vector_file",
+        "a vector as a safetensors file with its provenance",
+        "exports",
+        (Parameter("value", Value((VECTOR,)), "the vector"),),
+        (_TO, _OVERWRITE),
+        EXPORT,
+        _file(".safetensors"),
+    ),
+    Function(
+        "samples_file",
+        "samples as JSON lines",
+        "exports",
+        (Parameter("value", Value((SAMPLES,)), "the samples"),),
+        (_TO, _OVERWRITE),
+        EXPORT,
+        _file(".jsonl"),
+    ),
+    Function(
+        "metric_file",
+        "a measured number as JSON",
+        "exports",
+        (Parameter("value", Value((METRIC,)), "the metric"),),
+        (_TO, _OVERWRITE),
+        EXPORT,
+        _file(".json"),
+    ),
+    Function(
+        "html",
+        "one page with the program, its metrics and samples",
+        "exports",
+        (),
+        (
+            _TO,
+            Parameter("title", Text(optional=True), "the heading of the page", None),
+        ),
+        REPORT,
+        _html,
+    ),
+)

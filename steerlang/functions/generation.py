@@ -1,0 +1,58 @@
+"""Generating text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from steerlang.graph.node import Json, digest
+from steerlang.language.lowering import Lowering
+from steerlang.language.parameter_types import Data, Methods, Number, Spread, Value
+from steerlang.language.signature import Call, Function, Method, MethodChoice, Parameter
+from steerlang.language.types import MODEL, SAMPLES, TEXTS
+from steerlang.language.values import SamplesValue
+
+METHODS = (
+    Method("greedy", "the likeliest token at each step"),
+    Method(
+        "sample",
+        "tokens drawn from the distribution; the same seed draws the same text, whatever the batch",
+        (
+            Parameter("temperature", Number(0, exclusive=True), "divides the logits", 1.0),
+            Parameter(
+                "top_p", Number(0, 1, exclusive=True), "draws from the likeliest tokens of this total share", 1.0
+            ),
+            Parameter("top_k", Number(1, integer=True, optional=True), "draws from this many likeliest tokens", None),
+        ),
+    ),
+)
+
+
+def _generate(call: Call, low: Lowering) -> Any:
+    choice = call["method"]
+    options: dict[str, Json] = {"method": choice.document(), "max_new_tokens": call["max_new_tokens"]}
+    if choice.method.name == "sample":
+        options["seed"] = call["seed"]
+    model, prompts = call["models"], call["prompts"]
+    # Steered variants of one model on the same prompts may run as rows of one batch.
+    group = f"generate:{model.base.key}:{prompts.node.key}:{digest(options)}"
+    return SamplesValue(low.node("generate", options, (model.node, prompts.node), "samples", group=group))
+
+
+FUNCTIONS = (
+    Function(
+        "generate",
+        "text generated from prompts",
+        "generation",
+        (
+            Parameter("models", Spread(Value((MODEL,)), "model"), "a model, or a list of models to compare"),
+            Parameter("prompts", Data((TEXTS,)), "the prompts"),
+        ),
+        (
+            Parameter("max_new_tokens", Number(1, 100_000, integer=True), "the longest continuation", 32, "tokens"),
+            Parameter("method", Methods(METHODS), "how tokens are chosen", MethodChoice(METHODS[0], {})),
+            Parameter("seed", Number(0, integer=True), "which random choice (for `sample`)", 0),
+        ),
+        SAMPLES,
+        _generate,
+    ),
+)

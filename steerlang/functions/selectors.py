@@ -1,0 +1,84 @@
+"""Selecting tokens, sites and rows: `at("word")`, `module("…")`, `contains("caption", "circle")`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from steerlang.language.lowering import Lowering
+from steerlang.language.parameter_types import Number, Selector, Text
+from steerlang.language.signature import Call, Function, Parameter
+from steerlang.language.types import FILTER, SITE, TOKENS
+
+READ_WORDS = {
+    "last": "the last token",
+    "first": "the first token",
+    "mean": "the mean over all tokens",
+    "all": "every token, each a row of its own",
+}
+STEER_WORDS = {
+    "all": "every token",
+    "prompt": "the tokens of the prompt",
+    "generated": "from the position that produces the first new token on",
+    "last_prompt": "the last token of the prompt",
+}
+SITE_WORDS = {
+    "residual": "the block's output, before any final norm",
+    "residual_in": "the block's input",
+    "attention": "the attention output, before it is added",
+    "mlp": "the MLP output, before it is added",
+}
+
+TOKENS_READ = Selector(TOKENS, READ_WORDS, ("index", "from_end", "span", "at", "predicting", "before"))
+TOKENS_STEERED = Selector(TOKENS, STEER_WORDS, ("from_token", "at"))
+SITES = Selector(SITE, SITE_WORDS, ("module",))
+
+
+def _selector(name: str) -> Any:
+    def lower(call: Call, _: Lowering) -> dict[str, Any]:
+        return {"select": name, **dict(call.values)}
+
+    return lower
+
+
+def _tokens(name: str, help: str, *subjects: Parameter) -> Function:
+    return Function(name, help, "selectors", subjects, (), TOKENS, _selector(name))
+
+
+_POSITION = Parameter("position", Number(0, integer=True), "counted from 0, padding left out")
+_TEXT = Parameter("text", Text(), "the text searched for, as it stands in the row")
+
+
+def _filter(name: str, help: str, what: str) -> Function:
+    subjects = (Parameter("column", Text(), "the column looked at"), Parameter("value", Text(), what))
+    return Function(name, help, "selectors", subjects, (), FILTER, _selector(name))
+
+
+FUNCTIONS = (
+    _tokens("index", "the token at a position", _POSITION),
+    _tokens(
+        "from_end",
+        "the token at a position counted from the end",
+        Parameter("position", Number(1, integer=True), "1 is the last token, 2 the one before it"),
+    ),
+    _tokens(
+        "span",
+        "the mean over the tokens from one position to another, both included",
+        Parameter("start", Number(0, integer=True), "the first position"),
+        Parameter("end", Number(0, integer=True), "the last position"),
+    ),
+    _tokens("at", "the first token of a text", _TEXT),
+    _tokens("predicting", "the position whose next token begins a text", _TEXT),
+    _tokens("before", "the mean over the tokens before a text", _TEXT),
+    _tokens("from_token", "from a position of the whole sequence on", _POSITION),
+    Function(
+        "module",
+        "the output of a module, by its dotted name with `{l}` for the layer",
+        "selectors",
+        (Parameter("name", Text(), "such as `model.layers.{l}.mlp.act_fn`"),),
+        (),
+        SITE,
+        _selector("module"),
+    ),
+    _filter("contains", "rows whose column holds a word, as a whole word", "the word"),
+    _filter("equals", "rows whose column is exactly a text", "the text"),
+)

@@ -1,0 +1,126 @@
+"""Binding the arguments of a call to the parameters of a function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steerlang.diagnostics import Edit, Fix, Label, codes, error
+from steerlang.diagnostics.suggest import nearest
+from steerlang.source import Span
+from steerlang.syntax import tree
+
+from . import typed as t
+from .signature import Parameter
+from .types import ERROR, WORD, list_of, union
+
+if TYPE_CHECKING:
+    from .scope import Scope
+
+
+@dataclass(frozen=True)
+class Binder:
+    """Binds one call. `what` names the function in messages."""
+
+    scope: Scope
+    what: str
+    subjects: tuple[Parameter, ...]
+    parameters: tuple[Parameter, ...]
+    span: Span
+
+    def bind(self, arguments: tuple[tree.Argument, ...]) -> dict[str, t.Typed]:
+        """Every parameter with its typed argument or default; what is wrong is reported and bound to poison."""
+        given: dict[str, list[tree.Expr]] = {}
+        spans: dict[str, Span] = {}
+        position = 0
+        for argument in arguments:
+            name = argument.name.id if argument.name is not None else None
+            if argument.name is None:
+                parameter = self._positional(position, argument)
+                position += 1
+                if parameter is None:
+                    continue
+            else:
+                parameter = self._named(argument.name)
+                if parameter is None:
+                    continue
+            if parameter.name in given and not (parameter.many and name is None):
+                self._twice(parameter, argument, spans[parameter.name])
+                continue
+            given.setdefault(parameter.name, []).append(argument.value)
+            spans.setdefault(parameter.name, argument.span)
+        return {p.name: self._value(p, given.get(p.name)) for p in (*self.subjects, *self.parameters)}
+
+    def _positional(self, position: int, argument: tree.Argument) -> Parameter | None:
+        if position < len(self.subjects):
+            return self.subjects[position]
+        if self.subjects and self.subjects[-1].many:
+            return self.subjects[-1]
+        words = ", ".join(f"`{p.name}`" for p in self.parameters)
+        count = len(self.subjects)
+        rule = {0: "takes no argument by position", 1: "takes one argument by position"}.get(
+            count, f"takes {count} arguments by position"
+        )
+        self.scope.report(
+            error(
+                codes.MUST_BE_NAMED,
+                argument.span,
+                f"{self.what} {rule}; this one must be named",
+                help=f"write its name before it, one of {words}"
+                if words
+                else f"{self.what} takes no further arguments",
+            )
+        )
+        return None
+
+    def _named(self, name: tree.Name) -> Parameter | None:
+        known = (*self.subjects, *self.parameters)
+        for parameter in known:
+            if parameter.name == name.id:
+                return parameter
+        close = nearest(name.id, [p.name for p in known])
+        if close:
+            help = f"did you mean `{close[0]}`?"
+        elif known:
+            help = f"{self.what} takes " + ", ".join(f"`{p.name}`" for p in known)
+        else:
+            help = f"{self.what} takes no arguments"
+        fixes = (Fix(f"use `{close[0]}`", (Edit(name.span, close[0]),)),) if close else ()
+        self.scope.report(
+            error(
+                codes.UNKNOWN_ARGUMENT, name.span, f"{self.what} has no parameter `{name.id}`", help=help, fixes=fixes
+            )
+        )
+        return None
+
+    def _twice(self, parameter: Parameter, argument: tree.Argument, first: Span) -> None:
+        self.scope.report(
+            error(
+                codes.DUPLICATE_ARGUMENT,
+                argument.span,
+                f"`{parameter.name}` is given twice",
+                help="leave one of them out",
+                secondary=(Label(first, "first given here"),),
+            )
+        )
+
+    def _value(self, parameter: Parameter, exprs: list[tree.Expr] | None) -> t.Typed:
+        scope = self.scope.inside(f"`{parameter.name}` of {self.what}")
+        if exprs is None:
+            if parameter.required:
+                self.scope.report(
+                    error(
+                        codes.MISSING_ARGUMENT,
+                        self.span,
+                        f"{self.what} needs `{parameter.name}`: {parameter.help}",
+                        help=f"give {parameter.type.phrase}",
+                    )
+                )
+                return t.Poison(ERROR, self.span)
+            return t.Constant(parameter.default, WORD, self.span, default=True)
+        if parameter.many:
+            items = tuple(parameter.type.check(e, scope) for e in exprs)
+            if any(isinstance(i, t.Poison) for i in items):
+                return t.Poison(ERROR, self.span)
+            return t.Sequence(items, list_of(WORD), union(*(i.axes for i in items)), exprs[0].span)
+        return parameter.type.check(exprs[0], scope)

@@ -1,0 +1,195 @@
+"""Checking a program: every definition resolved and typed, cycles and unused definitions reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from steerlang.diagnostics import Diagnostic, Label, codes, error
+from steerlang.diagnostics.suggest import nearest
+from steerlang.syntax import tree
+from steerlang.syntax.printing import expression_text
+
+from . import typed as t
+from .modules import Module, Symbol
+from .registry import Kind, Registry
+from .scope import Scope
+from .types import ERROR, MODULE
+from .types import Label as PointLabel
+
+
+@dataclass(frozen=True, eq=False)
+class TypedProgram:
+    """The checked program: each symbol's meaning, in the order written, imports first."""
+
+    module: Module
+    meanings: dict[Symbol, t.Typed]
+    registry: Registry
+
+    def targets(self) -> list[Symbol]:
+        """What runs: expects, exports and reports; with none of these, every definition that holds a result."""
+        own = list(self.module.symbols.values())
+        running = [s for s in own if (k := self.registry.kinds.get(s.kind)) is not None and k.runs]
+        if any(s.kind == "report" for s in running):  # a report shows every metric and all samples
+            running += [s for s in own if s.kind in ("metric", "samples")]
+        return running or [s for s in own if s.kind not in ("import", "param", "sweep", "let")]
+
+
+@dataclass
+class Checker:
+    """Types definitions on demand, each once. The stack of those in progress shows a cycle when it closes."""
+
+    registry: Registry
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    _meanings: dict[Symbol, t.Typed] = field(default_factory=dict)
+    _stack: list[Symbol] = field(default_factory=list)
+
+    def check(self, module: Module) -> TypedProgram:
+        for child in module.imports.values():
+            self.check(child)
+        for symbol in module.symbols.values():
+            self.meaning(symbol)
+        program = TypedProgram(module, self._meanings, self.registry)
+        if not module.prefix:
+            self._unused(program)
+        return program
+
+    def meaning(self, symbol: Symbol) -> t.Typed:
+        if symbol in self._meanings:
+            return self._meanings[symbol]
+        if symbol in self._stack:
+            self._cycle(symbol)
+            return t.Poison(ERROR, symbol.span)
+        self._stack.append(symbol)
+        meaning = self._define(symbol)
+        self._stack.pop()
+        self._meanings[symbol] = meaning
+        return meaning
+
+    def _define(self, symbol: Symbol) -> t.Typed:
+        definition = symbol.definition
+        kind = self.registry.kinds.get(symbol.kind)
+        if kind is None:
+            self._unknown_kind(definition)
+        if isinstance(definition.value, tree.Broken):
+            return t.Poison(ERROR, definition.value.span)
+        if kind is not None and kind.name == "import":
+            return t.Constant(symbol.module.imports.get(symbol.name), MODULE, definition.value.span)
+        scope = Scope(self, symbol.module, f"`{symbol.name}`")
+        if kind is not None and kind.name == "sweep":
+            return self._sweep(symbol, scope)
+        value = scope.infer(definition.value, kind.types if kind else ())
+        if kind is not None:
+            value = self._spread_steering(kind, value)
+            self._fits(kind, symbol, value)
+        return value
+
+    def _spread_steering(self, kind: Kind, value: t.Typed) -> t.Typed:
+        """A single action where a list of them is declared counts as a list of one."""
+        if kind.name == "steering" and isinstance(value, t.Invocation) and value.type.name == "action":
+            return t.Sequence((value,), kind.types[0], value.axes, value.span)
+        return value
+
+    def _fits(self, kind: Kind, symbol: Symbol, value: t.Typed) -> None:
+        if kind.accepts(value.type) or isinstance(value, t.Poison):
+            return
+        fitting = [k.name for k in self.registry.kinds.values() if k.accepts(value.type)]
+        help = f"declare it as `{fitting[0]} {symbol.name} = …`" if fitting else f"`{kind.name}` holds {_phrases(kind)}"
+        self.diagnostics.append(
+            error(
+                codes.KIND_MISMATCH,
+                value.span,
+                f"`{symbol.name}` is declared as `{kind.name}`, but its value is {value.type}",
+                help=help,
+                secondary=(Label(symbol.definition.kind.span, f"`{kind.name}` holds {_phrases(kind)}"),),
+            )
+        )
+
+    def _sweep(self, symbol: Symbol, scope: Scope) -> t.Typed:
+        expr = symbol.definition.value
+        if not isinstance(expr, tree.ListOf):
+            self.diagnostics.append(
+                error(
+                    codes.KIND_MISMATCH,
+                    expr.span,
+                    "a sweep takes a list of values",
+                    help=f"write `sweep {symbol.name} = [0.0, 0.1]`",
+                )
+            )
+            return t.Poison(ERROR, expr.span)
+        if not expr.items:
+            self.diagnostics.append(
+                error(
+                    codes.EMPTY_RANGE,
+                    expr.span,
+                    f"the sweep `{symbol.name}` has no points",
+                    help="give at least one value",
+                )
+            )
+            return t.Poison(ERROR, expr.span)
+        return scope.choose(symbol.name, tuple(scope.infer_item(e) for e in expr.items), expr)
+
+    def _unknown_kind(self, definition: tree.Definition) -> None:
+        word = definition.kind.id
+        close = nearest(word, tuple(self.registry.kinds))
+        help = f"did you mean `{close[0]}`?" if close else "the kinds are " + ", ".join(self.registry.kinds)
+        self.diagnostics.append(
+            error(codes.UNKNOWN_KIND, definition.kind.span, f"`{word}` is not a kind of definition", help=help)
+        )
+
+    def _cycle(self, symbol: Symbol) -> None:
+        around = self._stack[self._stack.index(symbol) :]
+        path = " → ".join(s.name for s in (*around, symbol))
+        self.diagnostics.append(
+            error(
+                codes.DEPENDENCY_CYCLE,
+                symbol.span,
+                f"definitions need each other in a circle: {path}",
+                help="take one of them out of the circle",
+                secondary=tuple(Label(s.span, "part of the circle") for s in around[1:]),
+            )
+        )
+
+    def _unused(self, program: TypedProgram) -> None:
+        """Warn of definitions that nothing which runs needs. Without anything that runs, everything runs."""
+        used: set[Symbol] = set()
+        todo = program.targets()
+        while todo:
+            symbol = todo.pop()
+            if symbol not in used:
+                used.add(symbol)
+                todo.extend(references(self._meanings[symbol]))
+        for symbol in program.module.symbols.values():
+            member = symbol.kind == "import" and any(s.module.prefix.startswith(f"{symbol.name}.") for s in used)
+            if symbol in used or member:
+                continue
+            self.diagnostics.append(
+                Diagnostic(
+                    codes.UNUSED_DEFINITION,
+                    f"`{symbol.name}` is used by nothing that runs",
+                    Label(symbol.span),
+                    help=("take it out, or name it in an `expect`, `export` or `report`",),
+                )
+            )
+
+
+def references(meaning: t.Typed) -> list[Symbol]:
+    """The definitions a meaning names."""
+    found: list[Symbol] = []
+    todo = [meaning]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, t.Reference):
+            found.append(node.symbol)
+        todo.extend(t.children(node))
+    return found
+
+
+def point_label(item: t.Typed, expr: tree.Expr) -> PointLabel:
+    """What a point of an axis is called: a plain value by itself, anything else by its text."""
+    if isinstance(item, t.Constant) and isinstance(item.value, (str, int, float)):
+        return item.value
+    return expression_text(expr)
+
+
+def _phrases(kind: Kind) -> str:
+    return " or ".join(x.phrase for x in kind.types[:3]) + (" …" if len(kind.types) > 3 else "")

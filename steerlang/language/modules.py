@@ -1,0 +1,140 @@
+"""Files and the names they define: one module per file, imports resolved relative to the importing file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from steerlang.diagnostics import Diagnostic, Label, codes, error
+from steerlang.source import Source, Span
+from steerlang.syntax import tree
+
+Read = Callable[[str], tuple[Source | None, list[Diagnostic]]]
+Parse = Callable[[Source], tuple[tree.Program, list[Diagnostic]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Symbol:
+    """A definition in its module. `label` is how results and messages name it (`common.polite`)."""
+
+    name: str
+    kind: str
+    definition: tree.Definition
+    module: Module
+
+    @property
+    def label(self) -> str:
+        return f"{self.module.prefix}{self.name}"
+
+    @property
+    def span(self) -> Span:
+        return self.definition.name.span
+
+
+@dataclass(eq=False)
+class Module:
+    """One file: its symbols by name, and its imports by the name they are used under."""
+
+    source: Source
+    prefix: str
+    symbols: dict[str, Symbol] = field(default_factory=dict)
+    imports: dict[str, Module] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """The folder that relative paths in this file start from."""
+        return os.path.dirname(self.source.path) if self.source.path else os.getcwd()
+
+
+class Loader:
+    """Reads a program and everything it imports. `read` and `parse` are handed in, so that tests need no files."""
+
+    def __init__(self, read: Read, parse: Parse) -> None:
+        self._read = read
+        self._parse = parse
+        self.diagnostics: list[Diagnostic] = []
+        self.sources: list[Source] = []
+
+    def load(self, source: Source) -> Module:
+        return self._module(source, "", (source.path or source.name,))
+
+    def _module(self, source: Source, prefix: str, chain: tuple[str, ...]) -> Module:
+        program, problems = self._parse(source)
+        self.sources.append(source)
+        self.diagnostics.extend(problems)
+        module = Module(source, prefix)
+        for definition in program.definitions:
+            self._define(module, definition)
+        for symbol in list(module.symbols.values()):
+            if symbol.kind == "import":
+                self._import(module, symbol, chain)
+        return module
+
+    def _define(self, module: Module, definition: tree.Definition) -> None:
+        name = definition.name.id
+        first = module.symbols.get(name)
+        if first is not None:
+            self.diagnostics.append(
+                error(
+                    codes.DUPLICATE_NAME,
+                    definition.name.span,
+                    f"`{name}` is defined twice",
+                    help="a name is defined once: rename one of them or take it out",
+                    secondary=(Label(first.span, "first defined here"),),
+                )
+            )
+            return
+        module.symbols[name] = Symbol(name, definition.kind.id, definition, module)
+
+    def _import(self, module: Module, symbol: Symbol, chain: tuple[str, ...]) -> None:
+        value = symbol.definition.value
+        if isinstance(value, tree.Broken):
+            return
+        if not isinstance(value, tree.String):
+            self.diagnostics.append(
+                error(
+                    codes.KIND_MISMATCH,
+                    value.span,
+                    "an import takes the path of a file",
+                    help=f'write `import {symbol.name} = "common.steer"`',
+                )
+            )
+            return
+        path = os.path.normpath(os.path.join(module.folder, value.value))
+        if path in chain:
+            steps = " → ".join(os.path.basename(p) for p in (*chain[chain.index(path) :], path))
+            self.diagnostics.append(
+                error(
+                    codes.IMPORT_CYCLE,
+                    value.span,
+                    f"files import each other in a circle: {steps}",
+                    help="move what both files need into a third one",
+                )
+            )
+            return
+        source, problems = self._read(path)
+        if source is None:
+            self.diagnostics.extend(_placed(problems, value.span))
+            return
+        child = self._module(source, f"{module.prefix}{symbol.name}.", (*chain, path))
+        module.imports[symbol.name] = child
+        self._check_effects(child, value.span)
+
+    def _check_effects(self, child: Module, where: Span) -> None:
+        for symbol in child.symbols.values():
+            if symbol.kind in ("expect", "export", "report"):
+                self.diagnostics.append(
+                    error(
+                        codes.EFFECT_IN_IMPORT,
+                        symbol.definition.kind.span,
+                        f"an imported file may not hold an `{symbol.kind}`: `{symbol.name}` would run wherever it is imported",
+                        help="move it into the program that imports this file",
+                        secondary=(Label(where, "imported here"),),
+                    )
+                )
+
+
+def _placed(problems: list[Diagnostic], span: Span) -> list[Diagnostic]:
+    """Problems with a file, shown at the import that names it."""
+    return [error(p.code, span, p.message, help=p.help, notes=p.notes) if p.primary is None else p for p in problems]

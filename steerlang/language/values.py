@@ -1,0 +1,145 @@
+"""What definitions lower to: handles of graph nodes together with what is known about them before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from steerlang.graph.node import Json, Node
+from steerlang.source import Span
+
+from .layers import AllLayers, LayerItem, Selection
+from .types import Axis, Type
+
+if TYPE_CHECKING:
+    from steerlang.graph.facts import ModelFacts, ModelReference
+
+
+class Poisoned:
+    """Stands for a value that could not be made; what went wrong is reported already."""
+
+    def __repr__(self) -> str:
+        return "poisoned"
+
+
+POISON = Poisoned()
+
+
+@dataclass(frozen=True, eq=False)
+class ModelValue:
+    """A model: the node that describes it, the node of the weights at its bottom, and the facts of those weights."""
+
+    node: Node
+    base: Node
+    facts: ModelFacts
+    name: str
+    reference: ModelReference
+
+
+@dataclass(frozen=True, eq=False)
+class DataValue:
+    """Rows of one form (`texts`, `pairs`, …); `count` is None where it cannot be known yet."""
+
+    node: Node
+    form: Type
+    count: int | None
+    examples: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class StatesValue:
+    node: Node
+    model: ModelValue
+    site: Json
+    layers: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class VectorValue:
+    """Directions: which weights they were read from (`model`, a node key), at which site and layers, how wide."""
+
+    node: Node
+    model: str
+    model_name: str
+    site: Json
+    layers: tuple[int, ...]
+    width: int
+
+
+@dataclass(frozen=True, eq=False)
+class ActionValue:
+    """One steering action, before the model it will act on is known."""
+
+    operator: str
+    version: int
+    vectors: tuple[VectorValue, ...]
+    scales: tuple[float, ...]
+    options: Mapping[str, Json]
+    layers: Selection | None
+    site: Json
+    tokens: Json
+    across: bool
+    span: Span
+
+
+@dataclass(frozen=True, eq=False)
+class SamplesValue:
+    node: Node
+
+
+@dataclass(frozen=True, eq=False)
+class MetricValue:
+    """A measured number."""
+
+    node: Node
+
+
+@dataclass(frozen=True, eq=False)
+class ConditionValue:
+    """A condition on measured numbers."""
+
+    node: Node
+
+
+@dataclass(frozen=True, eq=False)
+class PointValue:
+    """A point of an axis, found while running."""
+
+    node: Node
+    axis: Axis
+
+
+@dataclass(frozen=True, eq=False)
+class ExportValue:
+    """A file to write: what goes in, where, and whether a file of other making may be replaced."""
+
+    node: Node
+    path: str
+    overwrite: bool
+    span: Span
+
+
+@dataclass(frozen=True, eq=False)
+class ReportValue:
+    path: str
+    options: Mapping[str, Json]
+    span: Span
+
+
+def node_of(value: object) -> Node | None:
+    """The graph node behind a value, if there is one."""
+    node = getattr(value, "node", None)
+    return node if isinstance(node, Node) else None
+
+
+def as_selection(value: Any) -> Selection:
+    """A `layers` argument as a flat selection."""
+    if value is None:
+        return (AllLayers(),)
+    if isinstance(value, (list, tuple)):
+        flat: list[LayerItem] = []
+        for item in value:
+            flat.extend(as_selection(item))
+        return tuple(flat)
+    return (value,)

@@ -1,0 +1,93 @@
+"""Generating text: variants of one model on the same prompts run as rows of one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from steerlang.engine.operation import Context, Task
+from steerlang.engine.payload import Payload
+from steerlang.graph.node import Node
+from steerlang.models.actions import Recipe
+from steerlang.models.generation import Generated, Sampling, generate
+from steerlang.models.loading import LoadedModel
+from steerlang.models.tokens import TokenisedItem, tokenise
+
+from .model_errors import as_diagnostics
+from .recipes import Value, recipe_of
+from .rendering import tokenised
+from .resources import Resources
+from .text import text_of
+
+
+class Generate:
+    """One batch for all variants: each prompt is a row for each of them, with the recipe of its variant."""
+
+    def run(self, tasks: Sequence[Task], context: Context) -> Iterator[tuple[Node, Payload]]:
+        resources: Any = context.resources
+        with as_diagnostics():
+            yield from _together(tasks, context, resources)
+
+
+def _together(tasks: Sequence[Task], context: Context, resources: Resources) -> Iterator[tuple[Node, Payload]]:
+    recipes: list[Recipe] = []
+    for task in tasks:
+        base, recipe = recipe_of(task.node.inputs[0], task.value)
+        recipes.append(recipe)
+    loaded = resources.model(base)
+    rows = tasks[0].value(tasks[0].node.inputs[1]).rows
+    prompts = tokenised(loaded.tokenizer, rows, "text", answer=True)
+    options: Any = tasks[0].node.options
+    count = len(prompts)
+    context.progress(0, count * len(tasks), "replies")
+    made = generate(
+        loaded,
+        prompts * len(tasks),
+        max_new_tokens=options["max_new_tokens"],
+        recipes=recipes,
+        rows=[v for v in range(len(tasks)) for _ in range(count)],
+        sampling=_sampling(options),
+        # The same noise for a prompt whatever the variant: differences come from steering alone.
+        noise_rows=[i for _ in tasks for i in range(count)],
+        batch_tokens=resources.batch_tokens,
+    )
+    context.progress(count * len(tasks), count * len(tasks), "replies")
+    for number, task in enumerate(tasks):
+        yield task.node, _payload(task, base, rows, prompts, made[number * count : (number + 1) * count])
+
+
+def _sampling(options: Any) -> Sampling | None:
+    if options["method"]["name"] == "greedy":
+        return None
+    chosen = options["method"]["options"]
+    return Sampling(options["seed"], float(chosen["temperature"]), float(chosen["top_p"]), chosen["top_k"] or 0)
+
+
+def _payload(
+    task: Task, base: Node, rows: Sequence[dict[str, Any]], prompts: Sequence[TokenisedItem], made: Sequence[Generated]
+) -> Payload:
+    meta: dict[str, Any] = {"identity": base.options["identity"], "method": task.node.options["method"]}
+    found = tuple(
+        {
+            "id": row["id"],
+            "prompt": text_of(row),
+            "completion": reply.text,
+            "prompt_ids": list(item.ids),
+            "completion_ids": list(reply.ids),
+            "finish": reply.finish,
+        }
+        for row, item, reply in zip(rows, prompts, made, strict=True)
+    )
+    return Payload("samples", meta, rows=found)
+
+
+def continue_texts(
+    loaded: LoadedModel, node: Node, value: Value, texts: Sequence[str], max_new_tokens: int
+) -> list[str]:
+    """Greedy continuations of plain texts by a model of a run."""
+    _, recipe = recipe_of(node, value)
+    items = tokenise(loaded.tokenizer, texts)
+    return [r.text for r in generate(loaded, items, max_new_tokens=max_new_tokens, recipes=(recipe,))]
+
+
+OPERATIONS = {"generate": Generate()}

@@ -1,0 +1,37 @@
+"""Errors of models and kernels as diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from steerlang.diagnostics import codes
+from steerlang.diagnostics.codes import Code
+from steerlang.kernels.errors import NumericsError, TooFewPairs
+from steerlang.models import errors as e
+
+from .base import fail
+
+_CODES: tuple[tuple[type[Exception], Code], ...] = (
+    (e.BadWeights, codes.NON_FINITE),
+    (e.LoadFailure, codes.UNREADABLE_MODEL),
+    (e.UnsupportedModel, codes.UNSUPPORTED_MODEL),
+    (e.SiteUnavailable, codes.UNSUPPORTED_MODEL),
+    (e.LayerOutOfRange, codes.LAYER_OUT_OF_RANGE),
+    (e.WidthMismatch, codes.WIDTH_MISMATCH),
+    (e.NonFinite, codes.NON_FINITE),
+    (e.NeedsOffsets, codes.UNREADABLE_MODEL),
+    (TooFewPairs, codes.TOO_FEW_ROWS),
+    (e.ModelError, codes.RUN_FAILED),
+    (NumericsError, codes.RUN_FAILED),
+)
+
+
+@contextmanager
+def as_diagnostics() -> Iterator[None]:
+    """What models and kernels refuse, said with a code."""
+    try:
+        yield
+    except (e.ModelError, NumericsError) as refused:
+        code = next(c for kind, c in _CODES if isinstance(refused, kind))
+        raise fail(code, refused.message, refused.help) from refused

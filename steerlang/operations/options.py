@@ -1,0 +1,47 @@
+"""Selectors and sites as they stand in node options, turned into what the model code takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from steerlang.models import positions as read
+from steerlang.models import scopes as steer
+from steerlang.models.sites import Point, Site, module_site
+
+_READ: Mapping[str, Callable[[Mapping[str, Any]], read.Selector]] = {
+    "last": lambda _: read.Last(),
+    "first": lambda _: read.First(),
+    "mean": lambda _: read.Mean(),
+    "all": lambda _: read.All(),
+    "index": lambda o: read.Index(o["position"]),
+    "from_end": lambda o: read.FromEnd(o["position"]),
+    "span": lambda o: read.Span(o["start"], o["end"]),
+    "at": lambda o: read.At(o["text"]),
+    "predicting": lambda o: read.Predicting(o["text"]),
+    "before": lambda o: read.Before(o["text"]),
+}
+_STEER: Mapping[str, Callable[[Mapping[str, Any]], steer.TokenScope]] = {
+    "all": lambda _: steer.AllTokens(),
+    "prompt": lambda _: steer.PromptTokens(),
+    "generated": lambda _: steer.GeneratedTokens(),
+    "last_prompt": lambda _: steer.LastPromptToken(),
+    "from_token": lambda o: steer.FromToken(o["position"]),
+    "at": lambda o: steer.AtText(o["text"]),
+}
+
+
+def tokens_read(options: Any) -> read.Selector:
+    return _READ[options["select"]](options)
+
+
+def tokens_steered(options: Any) -> steer.TokenScope:
+    return _STEER[options["select"]](options)
+
+
+def site(options: Any) -> Site:
+    return module_site(options["name"]) if options["select"] == "module" else Site(options["select"])
+
+
+def points(options: Any) -> tuple[Point, ...]:
+    return tuple(Point(site(p["site"]), p["layer"]) for p in options)

@@ -1,0 +1,51 @@
+"""What operations share: the model that is loaded, and where it runs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from steerlang.graph.node import Node
+
+if TYPE_CHECKING:
+    from steerlang.models.loading import LoadedModel
+
+
+@dataclass(eq=False)
+class Resources:
+    """One model is held at a time; asking for another lets the first go.
+
+    batch_tokens  how many tokens a batch holds at most (padding counts)
+    """
+
+    device: str = "auto"
+    threads: int | None = None
+    trust_remote_code: bool = False
+    batch_tokens: int = 4096
+    _held: dict[str, LoadedModel] = field(default_factory=dict)
+
+    def model(self, base: Node) -> LoadedModel:
+        """The weights behind a `model.load` node, loaded."""
+        found = self._held.get(base.key)
+        if found is None:
+            self._held.clear()  # before loading: two models at once may not fit
+            found = self._held[base.key] = self._load(base)
+        return found
+
+    def _load(self, base: Node) -> LoadedModel:
+        # Programs say where models come from; loading itself never asks the network.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        import torch
+        from transformers.utils import logging
+
+        from steerlang.models.loading import load
+
+        logging.disable_progress_bar()  # progress is ours to show, on stderr and as events
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        dtype: Any = base.options["dtype"]
+        return load(
+            Path(base.locators["path"]), dtype=dtype, device=self.device, trust_remote_code=self.trust_remote_code
+        )

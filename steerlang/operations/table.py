@@ -1,0 +1,19 @@
+"""Every operation by its name: the one place where the graph's operations meet what carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from steerlang.engine.operation import Operation
+
+from . import algebra, arithmetic, capturing, extracting, generating, scoring, text
+
+OPERATIONS: Mapping[str, Operation] = {
+    **text.OPERATIONS,
+    **algebra.OPERATIONS,
+    **arithmetic.OPERATIONS,
+    **capturing.OPERATIONS,
+    **extracting.OPERATIONS,
+    **generating.OPERATIONS,
+    **scoring.OPERATIONS,
+}

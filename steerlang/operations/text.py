@@ -1,0 +1,115 @@
+"""Rows and the metrics of text that need no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from steerlang.data import RowOptions, demonstrations, read_table, sample, split
+from steerlang.data.demonstrations import Contains, Equals, of_pairs, of_texts
+from steerlang.data.table import Row
+from steerlang.data.text_metrics import contains_rate, distinct, distinct_each, word_share
+from steerlang.data.words import WordList
+from steerlang.diagnostics import codes
+from steerlang.engine.operation import Context, Task
+from steerlang.engine.payload import Payload
+from steerlang.graph.node import Node
+
+from .base import Single, fail, inputs
+from .metric import Metric, mean_of
+
+
+def _rows(task: Task, _: Context) -> Payload:
+    return Payload("rows", rows=tuple(rows_of(task.node)))
+
+
+def rows_of(node: Node) -> list[dict[str, Any]]:
+    """The demonstrations a `data.rows` node stands for."""
+    options: Any = node.options
+    rows = _inline(options["rows"]) if "rows" in options else _file(node)
+    made, problems = demonstrations(rows, options["columns"], _row_options(options))
+    if problems:
+        first = problems[0]
+        raise fail(codes.BAD_ROW, f"line {first.line}: {first.message}" if first.line else first.message, first.help)
+    return [dict(row) for row in made]
+
+
+def _inline(rows: list[dict[str, str]]) -> tuple[Row, ...]:
+    if rows and "source" in rows[0]:
+        return of_pairs((r["source"], r["target"]) for r in rows)
+    return of_texts(r["text"] for r in rows)
+
+
+def _file(node: Node) -> tuple[Row, ...]:
+    options: Any = node.options
+    path = Path(node.locators["path"])
+    table = read_table(path, options["format"], options["columns"])
+    if table.problems:
+        problem = table.problems[0]
+        raise fail(codes.BAD_ROW, f"{path.name}, line {problem.line}: {problem.message}", problem.help)
+    return table.rows
+
+
+def _row_options(options: Any) -> RowOptions:
+    filters = tuple(
+        Contains(f["column"], f["value"]) if f["select"] == "contains" else Equals(f["column"], f["value"])
+        for f in options["where"]
+    )
+    names = ("strip", "template", "chat", "system", "limit")
+    return RowOptions(**{n: options[n] for n in names}, where=filters)
+
+
+def _sample(task: Task, _: Context) -> Payload:
+    options: Any = task.node.options
+    rows = inputs(task)[0].rows
+    if options["k"] > len(rows):
+        raise fail(
+            codes.OUT_OF_BOUNDS, f"{options['k']} rows cannot be drawn from {len(rows)}", f"give at most {len(rows)}"
+        )
+    return Payload("rows", rows=sample(rows, options["k"], options["seed"]))
+
+
+def _split(task: Task, _: Context) -> Payload:
+    options: Any = task.node.options
+    parts = split(inputs(task)[0].rows, options["fraction"], options["seed"])
+    return Payload("rows", rows=parts[0] if options["part"] == "first" else parts[1])
+
+
+def text_of(row: dict[str, Any]) -> str:
+    """The text a row holds, whatever its column was called."""
+    return str(row["text"] if "text" in row else row["prompt"])
+
+
+def _replies(payload: Payload) -> list[str]:
+    return [str(r["completion"]) for r in payload.rows]
+
+
+def _words(payload: Payload) -> WordList:
+    return WordList.of(text_of(r) for r in payload.rows)
+
+
+def _word_share(task: Task, _: Context) -> Payload:
+    samples, words = inputs(task)
+    return mean_of(word_share(_replies(samples), _words(words))).payload()
+
+
+def _contains_rate(task: Task, _: Context) -> Payload:
+    samples, words = inputs(task)
+    match: Any = task.node.options["match"]
+    return mean_of(contains_rate(_replies(samples), _words(words), match)).payload()
+
+
+def _distinct(task: Task, _: Context) -> Payload:
+    n: Any = task.node.options["n"]
+    replies = _replies(inputs(task)[0])
+    return Metric(distinct(replies, n), None, len(replies), tuple(distinct_each(replies, n))).payload()
+
+
+OPERATIONS = {
+    "data.rows": Single(_rows),
+    "data.sample": Single(_sample),
+    "data.split": Single(_split),
+    "metric.word_share": Single(_word_share),
+    "metric.contains_rate": Single(_contains_rate),
+    "metric.distinct": Single(_distinct),
+}
