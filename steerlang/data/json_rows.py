@@ -158,8 +158,10 @@ def _list_end(text: str, position: int, following: str, place: _Place) -> Iterat
     if following != "]":
         message = "the list is not closed" if not following else "a comma is missing between two rows"
         yield RowProblem(place.line(position), None, message)
-    elif _after_blanks(text, position + 1) != len(text):
-        yield RowProblem(place.line(position), None, "something follows the end of the list")
+        return
+    end = _after_blanks(text, position + 1)
+    if end != len(text):
+        yield RowProblem(place.line(end), None, "something follows the end of the list")
 
 
 def _after_blanks(text: str, position: int) -> int:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from steerlang.diagnostics import codes
+from steerlang.diagnostics.suggest import did_you_mean
 
 from .config import read_json_object
 from .paths import names_in
 from .promise import TensorFacts, Trouble
 from .safetensors_header import read_header
-from .similar import did_you_mean
 from .troubles import bad_model
 
 SINGLE = "model.safetensors"

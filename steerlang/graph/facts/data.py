@@ -17,11 +17,11 @@ from steerlang.data import (
     read_table,
 )
 from steerlang.diagnostics import codes
+from steerlang.diagnostics.suggest import did_you_mean
 
 from .digests import FileDigests
 from .paths import missing, resolve_path
 from .promise import DataFacts, DocumentFacts, Trouble
-from .similar import did_you_mean
 from .troubles import bad_file, unreadable
 
 _EXAMPLES = 3

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from steerlang.data import Row, RowOptions, check_options, demonstrations, rows_digest
 from steerlang.diagnostics import codes
+from steerlang.diagnostics.suggest import did_you_mean
 from steerlang.graph.node import digest
 
 from .promise import (
@@ -22,7 +23,6 @@ from .promise import (
     TokenizerFacts,
     Trouble,
 )
-from .similar import did_you_mean
 
 
 class FakeFacts:

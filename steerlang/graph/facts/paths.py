@@ -7,13 +7,14 @@ from itertools import islice
 from pathlib import Path
 
 from steerlang.diagnostics import codes
+from steerlang.diagnostics.suggest import nearest
 
 from .promise import Trouble
-from .similar import did_you_mean
 
 _PROJECT_MARKS = ("pyproject.toml", ".git")
 # More names help nobody, and a folder may hold a million.
 _NAMES_LISTED = 1000
+_NAMES_SHOWN = 6
 
 
 def project_folder(folder: Path) -> Path:
@@ -65,13 +66,16 @@ def did_you_mean_path(text: str, path: Path) -> tuple[str, ...]:
     while not gap.parent.is_dir() and gap.parent != gap:
         gap = gap.parent
     names = names_in(gap.parent)
-    close = did_you_mean(gap.name, names)
-    if not close:
-        return () if names else (f"the folder {gap.parent} is empty",)
-    nearest = close[0].split("`")[1]
-    below = path.relative_to(gap)
-    written = Path(text).parts[: max(0, len(Path(text).parts) - len(below.parts) - 1)]
-    return (f"did you mean `{Path(*written, nearest, *below.parts).as_posix()}`?",)
+    if not names:
+        return (f"the folder {gap.parent} is empty",)
+    below = path.relative_to(gap).parts
+    written = Path(text).parts
+    above = written[: max(0, len(written) - len(below) - 1)]
+    close = [Path(*above, name, *below).as_posix() for name in nearest(gap.name, names)]
+    if close:
+        return ("did you mean " + " or ".join(f"`{one}`" for one in close) + "?",)
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return (f"the folder {gap.parent} holds " + ", ".join(f"`{name}`" for name in names[:_NAMES_SHOWN]) + more,)
 
 
 def names_in(folder: Path) -> list[str]:
