@@ -1,0 +1,72 @@
+"""What command lines are parsed into: frozen structs that verbs work on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FORMATS = ("text", "json")
+COLORS = ("auto", "always", "never")
+
+
+@dataclass(frozen=True)
+class Output:
+    """How results are shown. `verbose` 2 and above shows tracebacks; `quiet` leaves out all but results and errors."""
+
+    format: str = "text"
+    color: str = "auto"
+    quiet: bool = False
+    verbose: int = 0
+
+    @property
+    def tracebacks(self) -> bool:
+        return self.verbose >= 2
+
+
+@dataclass(frozen=True)
+class World:
+    """What a program may use of this machine. Nothing here changes what a program means."""
+
+    cache_dir: Path | None = None
+    device: str = "auto"
+    threads: int | None = None
+    locked: bool = False
+    offline: bool = False
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Values for parameters from the command line, and what the program may use."""
+
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    world: World = field(default_factory=World)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which definitions run (`targets`; None: all that have effects) and which do so though their results are there."""
+
+    targets: tuple[str, ...] | None = None
+    force: tuple[str, ...] = ()
+
+
+def early_output(arguments: Sequence[str]) -> Output:
+    """How a failure is shown when the command line itself could not be parsed: what can be seen of it decides.
+
+    Not exact, and need not be: a `--format json` anywhere means that the caller reads JSON.
+    """
+    words = list(arguments)
+    if "--" in words:
+        words = words[: words.index("--")]
+    found = {"--format": "text", "--color": "auto"}
+    known = {"--format": FORMATS, "--color": COLORS}
+    for i, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name in found:
+            value = value if equals else (words[i + 1] if i + 1 < len(words) else "")
+            if value in known[name]:
+                found[name] = value
+    verbose = sum(word.count("v") for word in words if word.strip("v") == "-") + words.count("--verbose")
+    return Output(found["--format"], found["--color"], verbose=verbose)

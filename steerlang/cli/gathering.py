@@ -1,0 +1,119 @@
+"""From a run to its findings: the tables that terminal, JSON and page show."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from steerlang.reports.findings import (
+    Artifact,
+    Expected,
+    Findings,
+    Labels,
+    MetricRow,
+    MetricTable,
+    SampleColumn,
+    SampleTable,
+    Tally,
+    VectorTable,
+    point_text,
+)
+
+if TYPE_CHECKING:
+    from steerlang.api.results import Run
+    from steerlang.language.lowering import Table
+
+Cells = Mapping[Labels, Any]
+
+
+def gather(run: Run) -> Findings:
+    """What a run found. Results that this run did not need are left out, though they may be stored."""
+    source = run.program.compiled.source
+    return Findings(
+        program=source.name,
+        text=source.text,
+        expectations=tuple(Expected(e.label, e.holds, e.text, e.left, e.right, e.operator) for e in run.expectations),
+        metrics=tuple(_metric(name, axes, cells) for name, axes, cells in _results(run, "metric")),
+        samples=tuple(t for name, axes, cells in _results(run, "samples") for t in _samples(name, axes, cells)),
+        vectors=tuple(t for name, axes, cells in _results(run, "vector") for t in _vectors(name, axes, cells)),
+        artifacts=tuple(_artifact(path) for path in run.artifacts),
+        tally=_tally(run),
+    )
+
+
+def _results(run: Run, kind: str) -> Iterator[tuple[str, tuple[str, ...], Cells]]:
+    needed = {e.node.key for e in run.plan.entries}
+    for name, table in run.tables(kind):
+        if not _is_needed(table, needed):
+            continue
+        with suppress(KeyError):  # not all of it was carried out
+            found = run[name]
+            yield name, tuple(a.name for a in table.axes), found.cells if table.axes else {(): found}
+
+
+def _is_needed(table: Table, needed: set[str]) -> bool:
+    nodes = [getattr(c.value, "node", None) for c in table.cells]
+    return all(n is not None and n.key in needed for n in nodes)
+
+
+def _metric(name: str, axes: tuple[str, ...], cells: Cells) -> MetricTable:
+    rows = tuple(MetricRow(labels, m.value, m.interval, m.count) for labels, m in cells.items())
+    return MetricTable(name, axes, rows)
+
+
+def _samples(name: str, axes: tuple[str, ...], cells: Cells) -> list[SampleTable]:
+    """One table for each set of prompts; usually there is one."""
+    by_prompts: dict[tuple[str, ...], list[SampleColumn]] = {}
+    for labels, samples in cells.items():
+        column = SampleColumn(labels, tuple(s.completion for s in samples))
+        by_prompts.setdefault(tuple(s.prompt for s in samples), []).append(column)
+    return [SampleTable(name, axes, prompts, tuple(columns)) for prompts, columns in by_prompts.items()]
+
+
+def _vectors(name: str, axes: tuple[str, ...], cells: Cells) -> list[VectorTable]:
+    return [
+        VectorTable(
+            _name(name, axes, labels), tuple(v.layers), tuple(float(n) for n in v.norms),
+            tuple(float(n) for n in v.state_norms),
+            {k: tuple(float(x) for x in row) for k, row in v.report.items() if row is not None}, _facts(v),
+        )
+        for labels, v in cells.items()
+    ]
+
+
+def _name(name: str, axes: tuple[str, ...], labels: Labels) -> str:
+    if not axes:
+        return name
+    return f"{name}[{point_text(axes, labels)}]"
+
+
+def _facts(vector: Any) -> dict[str, str]:
+    facts = {"site": vector.site, "tokens": vector.tokens}
+    facts |= {f"model {k}": v for k, v in vector.model.items()}
+    facts |= {k if k == "method" else f"method {k}": v for k, v in vector.method.items()}
+    return {name: str(value) for name, value in facts.items() if value is not None}
+
+
+def _artifact(path: Path) -> Artifact:
+    try:
+        return Artifact(shown_path(path), path.stat().st_size)
+    except OSError:  # gone already
+        return Artifact(shown_path(path))
+
+
+def shown_path(path: Path) -> str:
+    """A path relative to the working directory where that is shorter, with `/` between its parts."""
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # another drive
+        return path.as_posix()
+    return path.as_posix() if relative.startswith("..") else Path(relative).as_posix()
+
+
+def _tally(run: Run) -> Tally:
+    results = run.results
+    failed = sum(len(f.nodes) for f in results.failures)
+    return Tally(run.outcome, len(results.made), len(results.cached), failed, len(results.skipped), results.seconds)

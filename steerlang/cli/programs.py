@@ -1,0 +1,37 @@
+"""From the paths on a command line to programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from steerlang.diagnostics import codes, error
+
+from .exit_codes import ExitCode
+from .failures import Failed
+
+ENDING = ".steer"
+
+
+def collect(paths: Sequence[str]) -> list[str]:
+    """Files as they are named, folders as the programs in them, in order and without repeats. `-` is standard input.
+
+    Raises Failed for a folder without programs; a file that does not exist is left to whoever reads it.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        if path != "-" and Path(path).is_dir():
+            inside = _inside(Path(path))
+            if not inside:
+                raise Failed([error(codes.FILE_NOT_FOUND, None, f"`{path}` holds no programs", place=path,
+                                    help=f"programs end in `{ENDING}`")], ExitCode.INVALID)
+            found.update(dict.fromkeys(inside))
+        else:
+            found[path] = None
+    return list(found)
+
+
+def _inside(folder: Path) -> list[str]:
+    """The programs below a folder, leaving hidden folders out."""
+    files = (p for p in folder.rglob(f"*{ENDING}") if p.is_file())
+    return sorted(p.as_posix() for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts))

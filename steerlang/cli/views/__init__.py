@@ -1,0 +1,74 @@
+"""Views: what verbs hand their results to. One class a format; verbs know none of them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from steerlang.cli.arguments import Output
+from steerlang.cli.exit_codes import ExitCode
+from steerlang.cli.streams import Streams
+
+if TYPE_CHECKING:
+    from steerlang.api.planning import PlanView
+    from steerlang.cli.examination import Examination
+    from steerlang.cli.failures import Ending
+    from steerlang.cli.formatting import Formatted
+    from steerlang.cli.outcomes import Ran
+    from steerlang.engine.upkeep import Cleared, Problem, Stored
+    from steerlang.language.compiling import Compiled
+
+
+class View(Protocol):
+    """Shows the result of one verb. Every verb calls exactly one method, once."""
+
+    streams: Streams
+
+    def failed(self, ending: Ending) -> None:
+        """A verb ended early."""
+
+    def help(self, text: str) -> None:
+        """The verb was not named."""
+
+    def checked(self, results: Sequence[Compiled]) -> None:
+        """`validate`"""
+
+    def planned(self, plan: PlanView, program: Compiled, code: ExitCode) -> None:
+        """`plan`"""
+
+    def ran(self, result: Ran) -> None:
+        """`run`"""
+
+    def tested(self, results: Sequence[Ran]) -> None:
+        """`test`"""
+
+    def formatted(self, results: Sequence[Formatted], code: ExitCode) -> None:
+        """`fmt`"""
+
+    def cache_listed(self, root: Path, results: Sequence[Stored]) -> None:
+        """`cache ls`"""
+
+    def cache_verified(self, root: Path, count: int, problems: Sequence[Problem]) -> None:
+        """`cache verify`"""
+
+    def cache_cleared(self, root: Path, cleared: Cleared) -> None:
+        """`cache gc`"""
+
+    def cache_located(self, root: Path) -> None:
+        """`cache where`"""
+
+    def examined(self, found: Examination) -> None:
+        """`doctor`"""
+
+
+def make_view(output: Output) -> View:
+    """The view for a format. Further formats are added here and in `arguments.FORMATS`."""
+    streams = Streams(output.color)
+    if output.format == "json":
+        from .json import JsonView
+
+        return JsonView(streams, output)
+    from .text import TextView
+
+    return TextView(streams, output)

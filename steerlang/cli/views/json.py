@@ -1,0 +1,124 @@
+"""JSON for programs: exactly one document on stdout, whatever happens.
+
+Every document has the keys of `steerlang.diagnostics`, the exit code, and what its verb found; `format` says which.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from steerlang.cli.arguments import Output
+from steerlang.cli.exit_codes import ExitCode, gravest
+from steerlang.cli.streams import Streams
+from steerlang.diagnostics import Diagnostic, has_errors
+from steerlang.diagnostics.json import FORMAT as DIAGNOSTICS
+from steerlang.diagnostics.json import envelope
+
+if TYPE_CHECKING:
+    from steerlang.api.planning import PlanView
+    from steerlang.cli.examination import Examination
+    from steerlang.cli.failures import Ending
+    from steerlang.cli.formatting import Formatted
+    from steerlang.cli.outcomes import Ran
+    from steerlang.engine.upkeep import Cleared, Problem, Stored
+    from steerlang.language.compiling import Compiled
+
+
+class JsonView:
+    def __init__(self, streams: Streams, output: Output) -> None:
+        self.streams = streams
+        self.output = output
+
+    def _print(self, code: ExitCode, diagnostics: Iterable[Diagnostic], format: str, fields: Mapping[str, Any]) -> None:
+        document = finite({**envelope(diagnostics), **fields, "format": format, "exit_code": int(code)})
+        out = self.streams.out
+        out.line(json.dumps(document, ensure_ascii=not out.unicode, indent=2, allow_nan=False))
+
+    def failed(self, ending: Ending) -> None:
+        trace = {"traceback": ending.trace} if ending.trace and self.output.tracebacks else {}
+        self._print(ending.code, ending.diagnostics, DIAGNOSTICS, trace)
+
+    def help(self, text: str) -> None:
+        self._print(ExitCode.USAGE, (), DIAGNOSTICS, {"valid": False, "help": text})
+
+    def checked(self, results: Sequence[Compiled]) -> None:
+        programs = [{"program": r.source.name, "valid": r.ok, "definitions": len(r.module.symbols)} for r in results]
+        code = ExitCode.OK if all(r.ok for r in results) else ExitCode.INVALID
+        self._print(code, [d for r in results for d in r.diagnostics], DIAGNOSTICS, {"programs": programs})
+
+    def planned(self, plan: PlanView, program: Compiled, code: ExitCode) -> None:
+        self._print(code, program.diagnostics, "steerlang.plan", {**plan.document(), "program": program.source.name})
+
+    def ran(self, result: Ran) -> None:
+        fields = ran_document(result, self.output.tracebacks)
+        self._print(result.code, result.diagnostics, "steerlang.run", fields)
+
+    def tested(self, results: Sequence[Ran]) -> None:
+        programs = [ran_document(r, self.output.tracebacks) for r in results]
+        code = gravest(r.code for r in results)
+        self._print(code, [d for r in results for d in r.diagnostics], "steerlang.test", {"programs": programs})
+
+    def formatted(self, results: Sequence[Formatted], code: ExitCode) -> None:
+        files = [
+            {"file": r.name, "changed": r.changed, "written": r.written, "valid": r.after is not None,
+             **({"diff": r.diff} if r.diff is not None else {}), **({"text": r.after} if r.text else {})}
+            for r in results
+        ]
+        self._print(code, [d for r in results for d in r.diagnostics], "steerlang.fmt", {"files": files})
+
+    def cache_listed(self, root: Path, results: Sequence[Stored]) -> None:
+        self._cache(root, {"results": [_stored(s) for s in results]})
+
+    def cache_verified(self, root: Path, count: int, problems: Sequence[Problem]) -> None:
+        found = [{"key": p.key, "message": p.message} for p in problems]
+        self._cache(root, {"checked": count, "problems": found}, ExitCode.INVALID if found else ExitCode.OK)
+
+    def cache_cleared(self, root: Path, cleared: Cleared) -> None:
+        self._cache(root, {"removed": list(cleared.keys), "leftovers": list(cleared.leftovers), "bytes": cleared.bytes,
+                           "dry_run": cleared.dry_run})
+
+    def cache_located(self, root: Path) -> None:
+        self._cache(root, {})
+
+    def _cache(self, root: Path, fields: Mapping[str, Any], code: ExitCode = ExitCode.OK) -> None:
+        self._print(code, (), "steerlang.cache", {"root": str(root), **fields})
+
+    def examined(self, found: Examination) -> None:
+        sections = {section: {f.name: f.value for f in facts} for section, facts in found.sections.items()}
+        code = ExitCode.INVALID if has_errors(tuple(found.diagnostics)) else ExitCode.OK
+        self._print(code, found.diagnostics, "steerlang.doctor", sections)
+
+
+def ran_document(result: Ran, tracebacks: bool) -> dict[str, Any]:
+    """What a run found, as JSON values."""
+    from steerlang.reports.document import findings_document
+
+    found = findings_document(result.findings) if result.findings is not None else {"outcome": "invalid"}
+    traces = {"tracebacks": list(result.tracebacks)} if tracebacks and result.tracebacks else {}
+    return {"program": result.program, "exit_code": int(result.code), **found, **traces}
+
+
+def _stored(stored: Stored) -> dict[str, Any]:
+    record = stored.record
+    return {
+        "key": stored.key, "bytes": stored.bytes, "used": stored.used, "damage": stored.damage,
+        "operation": record.operation if record else None,
+        "labels": list(record.labels) if record else [],
+        "program": record.program if record else None,
+        "seconds": record.seconds if record else None,
+    }
+
+
+def finite(value: Any) -> Any:
+    """JSON has neither NaN nor infinities: they stand as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(k): finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(v) for v in value]
+    return value

@@ -1,0 +1,153 @@
+"""What a run found, as plain values: all that terminal and page need, and nothing that needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Label = object  # a sweep value or the name of a model
+Labels = tuple[Label, ...]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """An expectation: its text in the program, whether it holds, and the two sides as measured (None: not numbers)."""
+
+    label: str
+    holds: bool
+    text: str
+    left: float | bool | None = None
+    right: float | bool | None = None
+    operator: str = ""
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """A measured number at one point of the axes, with its 95 % interval and how many samples it is the mean of."""
+
+    labels: Labels
+    value: float
+    interval: tuple[float, float] | None = None
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class MetricTable:
+    """A metric at all points of its axes; `axes` are their names, the labels of each row stand in their order."""
+
+    name: str
+    axes: tuple[str, ...]
+    rows: tuple[MetricRow, ...]
+    description: str = ""
+
+    @property
+    def points(self) -> tuple[Labels, ...]:
+        return tuple(row.labels for row in self.rows)
+
+
+@dataclass(frozen=True)
+class SampleColumn:
+    """What was generated at one point of the axes: completions in the order of the table's prompts."""
+
+    labels: Labels
+    completions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SampleTable:
+    """Generated texts side by side: for each prompt one completion a column."""
+
+    name: str
+    axes: tuple[str, ...]
+    prompts: tuple[str, ...]
+    columns: tuple[SampleColumn, ...]
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class VectorTable:
+    """A vector by layer.
+
+    norms        length of the direction in each of `layers`
+    state_norms  mean norm of the states it was read from, in each layer
+    quality      measures of the extraction by name (cosine, AUC, …), one number a layer, None where there is none
+    facts        what it is, in words: model, site, tokens, method
+    """
+
+    name: str
+    layers: tuple[int, ...]
+    norms: tuple[float, ...]
+    state_norms: tuple[float, ...] = ()
+    quality: Mapping[str, tuple[float | None, ...]] | None = None
+    facts: Mapping[str, str] | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file the run wrote, under the path it is shown by."""
+
+    path: str
+    bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How a run went: nodes carried out, taken from the cache, failed, skipped; and how long it took."""
+
+    outcome: str = "done"
+    made: int = 0
+    cached: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that one run of a program found."""
+
+    program: str
+    text: str = ""
+    expectations: Sequence[Expected] = ()
+    metrics: Sequence[MetricTable] = ()
+    samples: Sequence[SampleTable] = ()
+    vectors: Sequence[VectorTable] = ()
+    artifacts: Sequence[Artifact] = ()
+    tally: Tally = Tally()
+
+
+def label_text(axis: str, label: Label) -> str:
+    """How a point is called: models by their name, others by axis and value."""
+    return str(label) if axis == "model" and isinstance(label, str) else f"{axis} = {plain(label)}"
+
+
+def point_text(axes: Sequence[str], labels: Sequence[Label]) -> str:
+    """How a point of several axes is called: `kind, s = 0.1`."""
+    return ", ".join(label_text(a, x) for a, x in zip(axes, labels, strict=True))
+
+
+def plain(label: Label) -> str:
+    """A label as the program would write it."""
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    return number(label) if isinstance(label, float) else str(label)
+
+
+def number(value: float | bool | None) -> str:
+    """A number in four significant digits; nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def size(count: int) -> str:
+    """Bytes as people say them, in binary units: `812 B`, `1.5 MiB`."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+        amount /= 1024
+    raise AssertionError("unreachable")
