@@ -102,12 +102,31 @@ def _balances(tokens: list[Token], open_types: list[str]) -> bool:
 
 
 def _stray(tokens: list[Token], i: int) -> _Step:
+    i = _closes_too_much(tokens, i)
     token = tokens[i]
     diagnostic = error(
         STRAY_BRACKET, token.span, f"`{token.text}` closes nothing", label="no bracket is open here",
         help=_stray_help(tokens, i), fixes=(Fix("delete it", (Edit(token.span, ""),)),),
     )
     return tokens[:i] + tokens[i + 1 :], diagnostic, token.span
+
+
+def _closes_too_much(tokens: list[Token], i: int) -> int:
+    """The bracket that is really stray when `i` closes nothing.
+
+    What is opened at the end of a line is meant to be closed at the start of one, so an earlier closing bracket inside
+    a line that closed such an opening one is the culprit.
+    """
+    stack: list[int] = []
+    for k in range(i):
+        if tokens[k].type in OPENERS:
+            stack.append(k)
+        elif tokens[k].type in CLOSERS and stack:
+            opener = stack.pop()
+            hanging = broken_between(tokens[opener], tokens[opener + 1])
+            if hanging and opener + 1 < k and not broken_between(tokens[k - 1], tokens[k]):
+                return k
+    return i
 
 
 def _stray_help(tokens: list[Token], i: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steerlang.diagnostics.codes import MISSING_EQUALS, MISSING_HEADER, RESERVED_NAME, UNNAMED_ITEM
+from steerlang.diagnostics.codes import MISSING_EQUALS, MISSING_HEADER, RESERVED_NAME, UNEXPECTED, UNNAMED_ITEM
 from steerlang.diagnostics.model import Diagnostic, Edit, Fix, error
 from steerlang.source import Span
 
@@ -93,6 +93,8 @@ def _without_equals(tokens: list[Token]) -> Head:
             MISSING_EQUALS, third.span, "`==` compares; a definition takes a single `=`", help="write `=`",
             fixes=(Fix("write `=`", (Edit(third.span, "="),)),),
         ),))
+    if third is not None and len(tokens) > 3 and tokens[3].type == "EQUAL":
+        return _one_too_many(tokens, third)
     diagnostic = error(
         MISSING_EQUALS, gap, f"`{name.text}` has no `=`", label="`=` is missing here",
         help=f"write `{tokens[0].text} {name.text} = …`", fixes=(Fix("insert `=`", (Edit(gap, " ="),)),),
@@ -100,6 +102,21 @@ def _without_equals(tokens: list[Token]) -> Head:
     follows = third is not None and third.type in {"NAME", "STRING", "INT", "FLOAT", "LSQB", "QUANTITY", "MINUS"}
     on_line = third is not None and not broken_between(name, third)
     return _read(tokens, 2, (diagnostic,), is_broken=not (follows and on_line))
+
+
+def _one_too_many(tokens: list[Token], third: Token) -> Head:
+    """Three things before the `=`."""
+    if third.type == "NAME":
+        span = tokens[0].span.to(third.span)
+        diagnostic = error(
+            UNEXPECTED, span, "three names stand before `=`", label="one kind and one name belong here", help=_SHAPE,
+        )
+        return Head(_name(tokens[1]), _name(third), 4, tokens[3].end, False, (diagnostic,))
+    diagnostic = error(
+        UNEXPECTED, third.span, f"{shown(third)} cannot stand between a name and its `=`", help="delete it",
+        fixes=(Fix("delete it", (Edit(third.span, ""),)),),
+    )
+    return _read(tokens, 4, (diagnostic,))
 
 
 def _no_definition(tokens: list[Token]) -> Diagnostic:

@@ -26,7 +26,13 @@ class Header:
 def read_header(source: Source, tokens: list[Token]) -> tuple[Header, list[Token]]:
     """The header, and the tokens after it."""
     if not tokens or not _is_header_word(tokens[0]):
-        return Header(None, [_missing(source, tokens)]), tokens
+        rest = _next_line(tokens)
+        line = tokens[: len(tokens) - len(rest)]
+        if [t.type for t in line] in (["NAME", "INT"], ["INT"]):
+            return Header(None, [_malformed(line)]), rest
+        later = _later_header(tokens)
+        rest = tokens if later is None else [*tokens[:later], *tokens[later + 2 :]]
+        return Header(None, [_missing(source, tokens, later)]), rest
     if len(tokens) > 1 and tokens[0].text == _WORD and tokens[1].type == "INT":
         edition = int(tokens[1].text.replace("_", "")[:9])
         found = [] if edition == EDITION else [_unknown(tokens[1])]
@@ -46,16 +52,16 @@ def _next_line(tokens: list[Token]) -> list[Token]:
     return []
 
 
-def _missing(source: Source, tokens: list[Token]) -> Diagnostic:
+def _missing(source: Source, tokens: list[Token], later: int | None) -> Diagnostic:
     """No header at all: point at what stands there instead."""
     header = f"{_WORD} {EDITION}"
     if not tokens:
         span = Span(source, len(source.text), len(source.text))
         return error(MISSING_HEADER, span, "the program is empty", help=f"begin with the line `{header}`")
-    later = _later_header(tokens)
     if later is not None:
         return error(
-            MISSING_HEADER, later, f"`{header}` does not stand at the top of the file",
+            MISSING_HEADER, tokens[later].span.to(tokens[later + 1].span),
+            f"`{header}` does not stand at the top of the file",
             secondary=(Label(tokens[0].span, "this stands above it"),),
             help=f"move `{header}` to the first line; nothing but comments may stand above it",
         )
@@ -68,10 +74,10 @@ def _missing(source: Source, tokens: list[Token]) -> Diagnostic:
     )
 
 
-def _later_header(tokens: list[Token]) -> Span | None:
+def _later_header(tokens: list[Token]) -> int | None:
     for i in range(1, len(tokens) - 1):
         if tokens[i].type == "NAME" and tokens[i].text == _WORD and tokens[i + 1].type == "INT":
-            return tokens[i].span.to(tokens[i + 1].span)
+            return i
     return None
 
 

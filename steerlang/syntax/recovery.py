@@ -39,6 +39,8 @@ def recover_item(tokens: list[Token]) -> tuple[tree.Definition | None, list[Diag
     if head.is_broken:
         value: tree.Expr = tree.Broken(Span(everything.source, head.end, max(everything.end, head.end)))
     else:
+        if head.diagnostics and value_tokens:
+            mended.touched.append(value_tokens[0].span)
         value, more = _read(value_tokens, mended.tokens[: head.length], mended, everything.end)
         found = found + [d for d in more if not (mended.swallowed and _after(d, mended.touched))]
     return tree.Definition(head.kind, head.name, value, everything), found
@@ -155,7 +157,7 @@ class _Reader:
         return self._give_up_entry()
 
     def _note_inserted(self, inserted: Token, token: Token) -> None:
-        self.touched.append(inserted.span)
+        self.touched += (inserted.span, token.span)
         if inserted.type == "COMMA":
             self.frames[-1].entry = self.feed.fork()
             self.frames[-1].entry_start = self.position

@@ -259,6 +259,18 @@ def _empty(t: Trouble) -> Answer | None:
     return Answer(error(MISSING_VALUE, span, "nothing stands in these brackets", help="write a value"), insert="BROKEN")
 
 
+def _before_equals(t: Trouble) -> Answer | None:
+    """`scale 3 = 0.1`."""
+    if t.after is None or t.after.type != "EQUAL" or not t.at_entry or not t.is_call or t.previous_type != "NAME":
+        return None
+    if t.token.type == "NAME" or t.token.type not in VALUE_STARTS:
+        return None
+    return Answer(error(
+        UNEXPECTED, t.token.span, f"{shown(t.token)} cannot stand between a name and its `=`", help="delete it",
+        fixes=_fix("delete it", (t.token.span, "")),
+    ), skip=True)
+
+
 def _two_values(t: Trouble) -> Answer | None:
     """Two values side by side: a comma, a `=` or an operator is missing."""
     left = t.previous
@@ -269,7 +281,8 @@ def _two_values(t: Trouble) -> Answer | None:
             UNEXPECTED, left.span, f"`{left.text}` stands directly before a text",
             help='texts have no prefix but `r"…"` and hold no expressions',
         ))
-    if left.type == "NAME" and t.at_entry and t.is_call and t.named_before:
+    names_next = t.token.type == "NAME" and t.after is not None and t.after.type == "EQUAL"
+    if left.type == "NAME" and t.at_entry and t.is_call and t.named_before and not names_next:
         return Answer(error(
             MISSING_EQUALS, _gap_after(left), f"`{left.text}` has no `=`", label="`=` is missing here",
             help=f"write `{left.text} = …`", fixes=_fix("insert `=`", (_gap_after(left), " =")),
@@ -306,7 +319,7 @@ def _fallback(t: Trouble) -> Answer:
 
 RULES: tuple[Rule, ...] = (
     _doubled_equals, _dot, _not_as_operand, _entries, _missing_value, _comma, _right_operand, _left_operand, _chained,
-    _equals_in_value, _empty, _two_values,
+    _equals_in_value, _empty, _before_equals, _two_values,
 )
 
 
