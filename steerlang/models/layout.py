@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -53,7 +53,6 @@ class Layout:
     # A left-padded row gives the states of the row alone.
     left_padding: bool
     takes_position_ids: bool
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def depth(self) -> int:

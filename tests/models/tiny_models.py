@@ -1,0 +1,45 @@
+"""A small random Llama, random items and random directions for the tests of this room."""
+
+from __future__ import annotations
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from steerlang.models import LoadedModel, TokenisedItem, wrap
+
+VOCABULARY, WIDTH, DEPTH = 61, 24, 4
+
+
+def tiny_llama(seed: int = 0) -> LlamaForCausalLM:
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=WIDTH,
+        intermediate_size=40,
+        num_hidden_layers=DEPTH,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=0.3,
+        bos_token_id=1,
+        eos_token_id=2,
+        max_position_embeddings=128,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+def loaded_llama(seed: int = 0) -> LoadedModel:
+    return wrap(tiny_llama(seed), None)
+
+
+def random_items(count: int, seed: int = 0, shortest: int = 1, longest: int = 12) -> list[TokenisedItem]:
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(shortest, longest + 1, (count,), generator=generator).tolist()
+    return [
+        TokenisedItem(tuple(torch.randint(3, VOCABULARY, (length,), generator=generator).tolist()))
+        for length in lengths
+    ]
+
+
+def random_directions(seed: int, vectors: int = 1, layers: tuple[int, ...] = tuple(range(DEPTH))) -> dict[int, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return {layer: torch.randn(vectors, WIDTH, generator=generator) for layer in layers}
