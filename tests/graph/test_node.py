@@ -70,7 +70,8 @@ def test_every_semantic_attribute_is_in_the_key(change: dict) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), [
-    (0.1 + 0.2, 0.3), (0.0, -0.0), (math.nan, math.inf), (1, 1.0), (1, True), ("", None), ([], {}), ([[1], 2], [1, [2]]),
+    (0.1 + 0.2, 0.3), (0.0, -0.0), (math.nan, math.inf), (1, 1.0), (1, True), ("", None), ([], {}),
+    ([[1], 2], [1, [2]]),
 ])
 def test_values_that_look_alike_differ(one: object, other: object) -> None:
     assert digest({"a": one}) != digest({"a": other})

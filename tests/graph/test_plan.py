@@ -301,7 +301,10 @@ def test_differences(before: dict, after: dict, expected: list[str]) -> None:
 
 
 def test_planning_loads_no_heavy_package() -> None:
-    code = "import sys, steerlang.graph.plan; print([m for m in ('torch', 'transformers', 'numpy') if m in sys.modules])"
+    code = (
+        "import sys, steerlang.graph.plan\n"
+        "print([m for m in ('torch', 'transformers', 'numpy') if m in sys.modules])"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
