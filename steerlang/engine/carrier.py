@@ -95,6 +95,7 @@ class Carrier:
         if again and before != record.content:
             self.changed.add(node.key)
         self.shelf.keep(node, record)
+        self.shelf.release([node])
         self.made[node.key] = node
         self.sink.emit(ev.NodeDone(
             key=node.key, label=self.plan.label(node), digest=record.content, seconds=seconds, bytes=record.bytes,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from steerlang.diagnostics import Diagnostic, codes, error
-from steerlang.graph.node import Node
+from steerlang.graph.node import Json, Node
 from steerlang.source import Span
 
 from .errors import FULL, OperationError, StoreError, StoreFull, StoreReadOnly
-from .events import some
+from .events import Summary, some
 from .payload import Payload
 from .record import Record
 from .store import Store
@@ -44,6 +44,7 @@ class RunResults:
     skipped   nodes not carried out because something they need failed, or because the run ended before
     notes     further diagnostics: damaged results that were made again, the interruption
     records   the record of every node in `made` and `cached`, by key
+    muted     why events could not be passed on to the end (a closed pipe), or None
     """
 
     store: Store
@@ -55,6 +56,7 @@ class RunResults:
     notes: tuple[Diagnostic, ...]
     records: Mapping[str, Record]
     seconds: float
+    muted: Exception | None = None
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -63,6 +65,14 @@ class RunResults:
     @property
     def ok(self) -> bool:
         return self.outcome is Outcome.DONE
+
+    def summary(self, **extra: Json) -> Summary:
+        """The last event of a run, with whatever else the caller counted (expectations, files written)."""
+        return Summary(
+            outcome=self.outcome.value, done=len(self.made), cached=len(self.cached),
+            failed=sum(len(f.nodes) for f in self.failures), skipped=len(self.skipped), seconds=self.seconds,
+            bytes=sum(self.records[n.key].bytes for n in self.made if n.key in self.records), extra=extra,
+        )
 
     def payload(self, node: Node) -> Payload:
         """The result of a node. Raises KeyError if it is not in the store (it failed, or was skipped)."""

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from steerlang.diagnostics import Diagnostic, codes
 from steerlang.diagnostics.codes import Severity
@@ -26,14 +26,14 @@ from .operation import Operation
 from .outcome import Failure, Outcome, RunResults, Vanished, failure_of, interruption
 from .record import Record
 from .shelf import Shelf
-from .sinks import NoSink
+from .sinks import Guarded, NoSink
 from .store import Store
 
 
 def execute(
     plan: Plan, operations: Mapping[str, Operation], store: Store, resources: object = None,
     sink: ev.EventSink | None = None, keep_going: bool = False, *, program: str | None = None,
-    versions: Mapping[str, str] | None = None,
+    versions: Mapping[str, str] | None = None, final: bool = True,
 ) -> RunResults:
     """Carries out `plan`. Never raises for what goes wrong inside: the results say how the run ended.
 
@@ -42,8 +42,13 @@ def execute(
     keep_going  after a failure, go on with what does not need the failed nodes
     program     absolute path of the program: under it the history for the next plan is kept
     versions    of steerlang, torch, transformers, for the records
+    final       whether to end with the `Summary` event; otherwise the caller does, with `results.summary()`
     """
-    return _Run(plan, operations, store, resources, sink or NoSink(), keep_going, program, versions or {}).go()
+    guarded = Guarded(sink or NoSink())
+    results = _Run(plan, operations, store, resources, guarded, keep_going, program, versions or {}).go()
+    if final:
+        guarded.emit(results.summary())
+    return replace(results, muted=guarded.trouble)
 
 
 @dataclass
@@ -89,16 +94,10 @@ class _Run:
             self._write_history()
         if self.failures and outcome is Outcome.DONE:
             outcome = Outcome.FAILED
-        results = RunResults(
+        return RunResults(
             self.store, outcome, tuple(self.carrier.made.values()), tuple(self.cached.values()), tuple(self.failures),
             tuple(self.skipped.values()), tuple(self.notes), self.shelf.records, time.monotonic() - started,
         )
-        self.sink.emit(ev.Summary(
-            outcome=outcome.value, done=len(results.made), cached=len(results.cached), failed=len(self.failed),
-            skipped=len(results.skipped), seconds=results.seconds,
-            bytes=sum(self.shelf.records[n.key].bytes for n in results.made if n.key in self.shelf.records),
-        ))
-        return results
 
     def _begin(self) -> None:
         entries = self.plan.entries

@@ -25,6 +25,7 @@ class Shelf:
     records: dict[str, Record] = field(default_factory=dict)
     _values: dict[str, Payload] = field(default_factory=dict)
     _uses: Counter[str] = field(default_factory=Counter)
+    _readers: set[str] = field(default_factory=set)
 
     def is_whole(self, node: Node) -> bool:
         """Whether the result is in the store and undamaged. A damaged one is put aside and counts as missing."""
@@ -72,12 +73,18 @@ class Shelf:
         return self._values[node.key]
 
     def reserve(self, nodes: Iterable[Node]) -> None:
-        """Says that `nodes` will read their inputs."""
-        self._uses.update(i.key for n in nodes for i in carried_out_inputs(n))
+        """Says that `nodes` will read their inputs. Saying it twice of a node is as good as once."""
+        for node in nodes:
+            if node.key not in self._readers:
+                self._readers.add(node.key)
+                self._uses.update(i.key for i in carried_out_inputs(node))
 
     def release(self, nodes: Iterable[Node]) -> None:
         """Says that `nodes` will not read their inputs any more: what nobody else reads is let go."""
         for node in nodes:
+            if node.key not in self._readers:
+                continue
+            self._readers.remove(node.key)
             for i in carried_out_inputs(node):
                 self._uses[i.key] -= 1
                 if self._uses[i.key] <= 0:

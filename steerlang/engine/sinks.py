@@ -68,6 +68,21 @@ class PlainSink:
             self.stream.flush()
 
 
+@dataclass
+class Guarded:
+    """Passes events on until the sink fails: a closed pipe must not cost results. `trouble` says what happened."""
+
+    sink: EventSink
+    trouble: Exception | None = None
+
+    def emit(self, event: Event) -> None:
+        if self.trouble is None:
+            try:
+                self.sink.emit(event)
+            except Exception as e:
+                self.trouble = e
+
+
 @dataclass(frozen=True)
 class FanOut:
     """Passes every event on to several sinks, in order."""

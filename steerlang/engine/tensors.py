@@ -29,6 +29,7 @@ DTYPES = {
 }
 NAMES = {name: code for code, name in DTYPES.items() if code != "BF16"}
 CHUNK = 8 * 2**20
+SMALL = 2**20
 HEADER_LIMIT = 100 * 2**20
 
 
@@ -122,12 +123,16 @@ def read_header(path: Path) -> tuple[int, dict[str, Slot]]:
 
 
 class TensorFile(Mapping[str, "NDArray[Any]"]):
-    """The tensors of one safetensors file, each memory-mapped when it is asked for."""
+    """The tensors of one safetensors file, as views of one memory map that is made when a tensor is asked for.
+
+    One map for all, and none for small files, because every map keeps a file open and processes may only open so many.
+    """
 
     def __init__(self, path: Path, *, writable: bool = False) -> None:
         self.path = path
         self.writable = writable
         self._start, self._slots = read_header(path)
+        self._bytes: NDArray[np.uint8] | None = None
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         import numpy as np
@@ -136,8 +141,21 @@ class TensorFile(Mapping[str, "NDArray[Any]"]):
         dtype = np.dtype(DTYPES[slot.dtype]).newbyteorder("<")
         if slot.start == slot.end:
             return np.zeros(slot.shape, dtype)
-        mode: Any = "r+" if self.writable else "r"
-        return np.memmap(self.path, dtype=dtype, mode=mode, offset=self._start + slot.start, shape=slot.shape)
+        if self._bytes is None:
+            self._bytes = self._open()
+        tensor: NDArray[Any] = self._bytes[self._start + slot.start : self._start + slot.end].view(dtype)
+        return tensor.reshape(slot.shape)
+
+    def _open(self) -> NDArray[np.uint8]:
+        import numpy as np
+
+        if self.writable:
+            return np.memmap(self.path, np.uint8, "r+")
+        if self.path.stat().st_size > SMALL:
+            return np.memmap(self.path, np.uint8, "r")
+        small = np.fromfile(self.path, np.uint8)
+        small.flags.writeable = False
+        return small
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._slots)

@@ -430,3 +430,63 @@ def test_runs_that_fail_anywhere_end_in_the_same_results(
         expected[n.key] = int(n.options["add"]) + sum(expected[i.key] for i in n.inputs)  # type: ignore[arg-type]
     assert {n.key: total(results, n) for n in nodes} == expected
     assert not list(store.verify())
+
+
+def test_a_broken_pipe_costs_no_results(store: Store) -> None:
+    class Closed(ListSink):
+        def emit(self, event: ev.Event) -> None:
+            super().emit(event)
+            if len(self.events) == 4:
+                raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    sink = Closed()
+    results = go(diamond(), store, Work(), sink=sink)
+    assert (results.ok, len(results.made), len(sink.events)) == (True, 5, 4)
+    assert isinstance(results.muted, BrokenPipeError)
+
+
+def test_the_caller_may_end_the_events_itself(store: Store) -> None:
+    sink = ListSink()
+    results = go(diamond(), store, Work(), sink=sink, final=False)
+    assert not any(isinstance(e, ev.Summary) for e in sink.events)
+    summary = results.summary(expectations=3)
+    assert (summary.done, summary.outcome, summary.document()["extra"]) == (5, "done", {"expectations": 3})
+
+
+def test_within_a_group_values_are_let_go_node_by_node(store: Store) -> None:
+    lows = [node(f"low{i}") for i in range(5)]
+    graph = LabelledGraph({f"t{i}": node(f"top{i}", low, group="g:m") for i, low in enumerate(lows)})
+    alive: list[weakref.ref[Payload]] = []
+    counts: list[int] = []
+
+    class Watch(Work):
+        def run(self, tasks: Sequence[Task], context: Context) -> Iterator[tuple[Node, Payload]]:
+            for task in tasks:
+                for i in carried_out_inputs(task.node):
+                    alive.append(weakref.ref(task.value(i)))
+                gc.collect()
+                counts.append(sum(r() is not None for r in alive))
+                yield task.node, Payload("rows", {"total": 1})
+
+    assert go(graph, store, Watch()).ok
+    assert max(counts) == 1
+
+
+def test_a_large_number_of_payloads_keeps_few_files_open(store: Store) -> None:
+    lows = [node(f"low{i}") for i in range(300)]
+    opened = 0
+
+    class Open(Work):
+        def run(self, tasks: Sequence[Task], context: Context) -> Iterator[tuple[Node, Payload]]:
+            nonlocal opened
+            if tasks[0].node.options["name"] != "top":
+                yield from super().run(tasks, context)
+                return
+            kept = [tasks[0].value(i).tensors["t"] for i in lows]
+            folder = Path("/proc/self/fd")
+            opened = len(list(folder.iterdir())) if folder.is_dir() else 0
+            yield tasks[0].node, Payload("rows", {"total": len(kept)})
+
+    results = go(LabelledGraph({"top": node("top", *lows)}), store, Open())
+    assert results.ok
+    assert opened < 100
