@@ -9,28 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from table_checks import only
 
-from steerlang.data import MAX_LISTED_PROBLEMS, ProblemKind, Table, read_table
+from steerlang.data import MAX_LISTED_PROBLEMS, ProblemKind, read_table
 from steerlang.data import text_lines as text_lines_module
 from steerlang.data.reading import FORMATS
 
 PAIRS = {"source": "rude", "target": "polite"}
 GOOD = '{"rude": "no", "polite": "yes"}\n'
-
-
-@pytest.fixture
-def read(tmp_path):
-    def read(content: str | bytes, format: str = "jsonl", columns=None, keep=None) -> Table:
-        path = tmp_path / f"data.{format}"
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return read_table(path, format, columns, keep)
-
-    return read
-
-
-def only(table: Table):
-    assert table.problem_count == len(table.problems) == 1
-    return table.problems[0]
 
 
 def test_good_rows_carry_their_lines(read):
@@ -196,63 +182,6 @@ def test_json_that_is_no_list(read, content, said):
 
 def test_json_that_is_not_utf8(read):
     assert only(read(b'[\n{"text": "\xff"}]', "json")).message == "is not UTF-8 (line 2)"
-
-
-def test_csv_quotes_and_line_breaks(read):
-    table = read('a,b\n"x, y","say ""hi""\nthere"\nlast,row\n', "csv", {"text": "b"})
-    assert [dict(r.cells) for r in table.rows] == [{"a": "x, y", "b": 'say "hi"\nthere'}, {"a": "last", "b": "row"}]
-    assert table.lines == (2, 4)
-
-
-@pytest.mark.parametrize(
-    ("row", "said"),
-    [
-        ("x", "has 1 field, but the header names 2"),
-        ("x,y,z", "has 3 fields, but the header names 2"),
-        ("", "is empty"),
-        ("x,", "column `b` is empty"),
-        ('x,"y"z', "is malformed"),
-    ],
-)
-def test_a_bad_csv_row(read, row, said):
-    table = read(f"a,b\nx,y\n{row}\nx,y\n", "csv", {"text": "b"})
-    assert only(table).line == 3
-    assert only(table).message.startswith(said)
-    assert table.row_count == 2
-
-
-def test_a_csv_row_that_is_not_utf8(read):
-    table = read(b'a,b\nx,\xff\nx,"y\n\xfe"\nx,y\n', "csv")
-    assert [(p.line, p.message[:12]) for p in table.problems] == [(2, "is not UTF-8"), (3, "is not UTF-8")]
-    assert table.lines == (5,)
-
-
-def test_a_csv_quote_that_is_never_closed(read):
-    table = read('a,b\nx,y\nx,"y\nx,y\n', "csv")
-    assert only(table).line == 3
-    assert "quote" in only(table).help
-
-
-@pytest.mark.parametrize(
-    ("header", "said"),
-    [
-        ("a,a", "names column `a` twice in its header line"),
-        ("a,", "has a column without a name in its header line"),
-        ('"a"x,b', "has a malformed header line"),
-    ],
-)
-def test_a_bad_csv_header(read, header, said):
-    assert only(read(f"{header}\n1,2\n", "csv")).message.startswith(said)
-
-
-def test_a_csv_header_tells_a_missing_column_without_a_good_row(read):
-    table = read("a,b\nx\n", "csv", {"text": "text"})
-    assert [p.kind for p in table.problems] == [ProblemKind.ROW, ProblemKind.COLUMN]
-
-
-def test_tsv(read):
-    table = read('a\tb\nx, y\t"q\tq"\n', "tsv", {"text": "b"})
-    assert dict(table.rows[0].cells) == {"a": "x, y", "b": "q\tq"}
 
 
 def test_lines(read):

@@ -128,7 +128,7 @@ def _after(message: str) -> str:
 def _option_trouble(problem: RowProblem, columns: Sequence[str]) -> Trouble:
     own = (problem.help,) if problem.help else ()
     close = did_you_mean(problem.column, columns) if problem.column is not None else ()
-    code = codes.MISSING_COLUMN if problem.kind is ProblemKind.COLUMN else codes.OUT_OF_BOUNDS
+    code = codes.MISSING_COLUMN if problem.kind is ProblemKind.COLUMN else codes.ARGUMENT_TYPE
     return Trouble(code, problem.message, close or own, own if close else (), column=problem.column)
 
 

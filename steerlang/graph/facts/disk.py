@@ -14,7 +14,7 @@ from .hub import Located, hub_cache, locate
 from .model import read_model
 from .paths import resolve_path
 from .promise import Absent, DataFacts, DocumentFacts, ModelFacts, ModelReference, Rendered, Trouble
-from .tokenizer import render
+from .tokenizer import Renderer
 
 
 class DiskFacts:
@@ -27,6 +27,7 @@ class DiskFacts:
     def __init__(self, cache_folder: Path | str | None = None, environment: Mapping[str, str] | None = None) -> None:
         self._digests = FileDigests(Path(cache_folder) if cache_folder is not None else None)
         self._hub = hub_cache(os.environ if environment is None else environment)
+        self._renderer = Renderer()
         self._located: dict[ModelReference, Located | Absent | Trouble] = {}
         self._models: dict[ModelReference, ModelFacts | Absent | Trouble] = {}
 
@@ -59,4 +60,4 @@ class DiskFacts:
 
     def rendered(self, reference: ModelReference, texts: Sequence[str]) -> tuple[Rendered, ...] | None:
         located = self._locate(reference)
-        return render(located.folder, texts) if isinstance(located, Located) else None
+        return self._renderer.render(located.folder, texts) if isinstance(located, Located) else None

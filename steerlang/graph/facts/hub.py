@@ -14,7 +14,7 @@ from pathlib import Path
 
 from steerlang.diagnostics import codes
 
-from .paths import missing, resolve_path
+from .paths import missing, near_paths, resolve_path
 from .promise import Absent, ModelReference, Trouble
 from .troubles import bad_model
 
@@ -107,12 +107,18 @@ def _cached(reference: ModelReference, cache: Path) -> Located | Absent:
     repository = cache / ("models--" + reference.id.replace("/", "--"))
     looked_in = (str(Path(reference.base_folder) / reference.id), str(repository))
     if not repository.is_dir():
-        return Absent(reference.id, looked_in)
+        return Absent(reference.id, looked_in, nearby=_nearby(reference))
     wanted = reference.revision or _DEFAULT_REVISION
     commit = _commit(repository, wanted)
     if commit is None:
         return Absent(reference.id, looked_in, f"its revision `{wanted}` is not on this machine")
     return Located(repository / "snapshots" / commit, reference.id, commit)
+
+
+def _nearby(reference: ModelReference) -> tuple[str, ...]:
+    """Folders of nearly the id's name: a misspelt path reads like an id."""
+    base = Path(os.path.abspath(reference.base_folder))
+    return tuple(one for one in near_paths(reference.id, base / reference.id) if (base / one).is_dir())
 
 
 def _commit(repository: Path, revision: str) -> str | None:

@@ -61,21 +61,33 @@ def missing(text: str, path: Path, what: str) -> Trouble:
 
 
 def did_you_mean_path(text: str, path: Path) -> tuple[str, ...]:
-    """A help line for a path of which some part does not exist: the nearest name beside the first such part."""
-    gap = path
-    while not gap.parent.is_dir() and gap.parent != gap:
-        gap = gap.parent
-    names = names_in(gap.parent)
+    """A help line for a path of which some part does not exist: near names, else what there is."""
+    close = near_paths(text, path)
+    if close:
+        return ("did you mean " + " or ".join(f"`{one}`" for one in close) + "?",)
+    folder = _gap(path).parent
+    names = names_in(folder)
     if not names:
-        return (f"the folder {gap.parent} is empty",)
+        return (f"the folder {folder} is empty",)
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return (f"the folder {folder} holds " + ", ".join(f"`{name}`" for name in names[:_NAMES_SHOWN]) + more,)
+
+
+def near_paths(text: str, path: Path) -> tuple[str, ...]:
+    """`text` with the first part that does not exist replaced by near names beside it."""
+    gap = _gap(path)
     below = path.relative_to(gap).parts
     written = Path(text).parts
     above = written[: max(0, len(written) - len(below) - 1)]
-    close = [Path(*above, name, *below).as_posix() for name in nearest(gap.name, names)]
-    if close:
-        return ("did you mean " + " or ".join(f"`{one}`" for one in close) + "?",)
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return (f"the folder {gap.parent} holds " + ", ".join(f"`{name}`" for name in names[:_NAMES_SHOWN]) + more,)
+    return tuple(Path(*above, name, *below).as_posix() for name in nearest(gap.name, names_in(gap.parent)))
+
+
+def _gap(path: Path) -> Path:
+    """The first part of `path`, from the top, that does not exist."""
+    gap = path
+    while not gap.parent.is_dir() and gap.parent != gap:
+        gap = gap.parent
+    return gap
 
 
 def names_in(folder: Path) -> list[str]:

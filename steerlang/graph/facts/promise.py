@@ -66,11 +66,15 @@ class ModelReference:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A Hugging Face model that is not, or not wholly, on this machine: nothing is known of it, which is no error."""
+    """A Hugging Face model that is not, or not wholly, on this machine: nothing is known of it, which is no error.
+
+    nearby  folders beside the program of nearly this name: what may have been meant
+    """
 
     id: str
     looked_in: tuple[str, ...]
     reason: str = "it is not on this machine"
+    nearby: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,8 @@ class ModelFacts:
 
         part  `weights` (configuration and tensors), `text` (configuration and tokenizer), or `all`, which also covers
               processor and generation settings
+
+        Raises `OSError` when a file has gone since it was looked at.
         """
         return self.identity(part)
 
@@ -207,7 +213,10 @@ class Rendered:
 
 
 class Facts(Protocol):
-    """The questions that may be asked about the world before anything heavy loads."""
+    """The questions that may be asked about the world before anything heavy loads.
+
+    Paths are as a program writes them; `base_folder` is the folder of the file that does.
+    """
 
     def model(self, reference: ModelReference) -> ModelFacts | Absent | Trouble:
         """The model a program names."""

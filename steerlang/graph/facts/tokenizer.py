@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from .config import read_json_object
 from .promise import Rendered, TokenizerFacts, Trouble
@@ -91,24 +92,34 @@ def no_tokenizer(name: str, folder: Path) -> Trouble:
     return bad_model(folder, message, help)
 
 
-def render(folder: Path, texts: Sequence[str]) -> tuple[Rendered, ...] | None:
-    """The texts cut by the tokenizer in `folder`; None where it or the package is not there or does not load."""
-    path = folder / FAST_FILE
-    if not path.is_file():
-        return None
+class Renderer:
+    """Cuts texts by the tokenizers of model folders, each loaded once. The package is imported on first use."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[Path, Any] = {}
+
+    def render(self, folder: Path, texts: Sequence[str]) -> tuple[Rendered, ...] | None:
+        """The texts cut by the tokenizer in `folder`; None where it or the package is not there or does not load."""
+        if folder not in self._loaded:
+            self._loaded[folder] = _load(folder / FAST_FILE)
+        tokenizer = self._loaded[folder]
+        if tokenizer is None:
+            return None
+        return tuple(_rendered(text, tokenizer.encode(text)) for text in texts)
+
+
+def _load(path: Path) -> Any:
     try:
         tokenizers = importlib.import_module("tokenizers")
         tokenizer = tokenizers.Tokenizer.from_file(str(path))
         # The file may ask for padding and truncation, which would show tokens that a single text does not have.
         tokenizer.no_padding()
         tokenizer.no_truncation()
-        cut = [tokenizer.encode(text) for text in texts]
     except Exception:
         # The package is written in Rust and raises bare `Exception`. Showing tokens is a courtesy, no reason to fail.
         return None
-    return tuple(
-        Rendered(text, tuple(one.tokens), tuple(one.ids), tuple((start, end) for start, end in one.offsets))
-        for text, one in zip(texts, cut, strict=True)
-    )
+    return tokenizer
 
 
+def _rendered(text: str, cut: Any) -> Rendered:
+    return Rendered(text, tuple(cut.tokens), tuple(cut.ids), tuple((start, end) for start, end in cut.offsets))

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from model_files import write
+from model_files import TOKENIZER, write
 
 from steerlang.data import Contains, Equals, RowOptions
 from steerlang.diagnostics import codes
@@ -218,6 +218,14 @@ def test_texts_without_a_tokenizer(folder, facts, project, monkeypatch):
     assert facts.rendered(ModelReference("org/absent", base_folder=str(project)), ["a"]) is None
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     assert facts.rendered(ModelReference("good", base_folder=str(project)), ["a"]) is None
+
+
+def test_padding_a_tokenizer_asks_for_is_not_shown(folder, facts, project):
+    pytest.importorskip("tokenizers")
+    padding = {"strategy": {"Fixed": 8}, "direction": "Right", "pad_id": 0, "pad_type_id": 0, "pad_token": "a"}
+    folder(**{"tokenizer.json": {**TOKENIZER, "padding": {**padding, "pad_to_multiple_of": None}}})
+    found = facts.rendered(ModelReference("models/tiny", base_folder=str(project)), ["a b"])
+    assert found[0].tokens == ("a", "b")
 
 
 # ---- the fake ------------------------------------------------------------------------------------------------------

@@ -95,7 +95,15 @@ def test_troubles_become_diagnostics(ask):
 def test_an_id_that_is_not_here(ask, environment):
     found = ask("org/tiny")
     assert isinstance(found, Absent)
+    assert found.nearby == ()
     assert found.looked_in[1] == str(Path(environment["HF_HOME"]) / "hub" / "models--org--tiny")
+
+
+def test_an_id_that_is_nearly_a_folder(folder, ask):
+    folder()
+    assert ask("modls/tiny").nearby == ("models/tiny",)
+    assert ask("modls/other").nearby == ()
+    assert ask("model").nearby == ("models",)
 
 
 @pytest.mark.parametrize("revision", [None, "main", "v1", "refs/pr/1", "a" * 40, "a" * 7])

@@ -6,10 +6,13 @@ import json
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from model_files import raw_safetensors, safetensors, shapes, trouble
 
 from steerlang.diagnostics import codes
-from steerlang.graph.facts import ModelFacts
+from steerlang.graph.facts import ModelFacts, Trouble
+from steerlang.graph.facts.safetensors_header import read_header
 
 INDEX = "model.safetensors.index.json"
 
@@ -169,3 +172,21 @@ def test_all_troubles_are_told(folder, ask):
     folder(**sharded(**{"a.safetensors": b"", "b.safetensors": WHOLE[:-1], "tokenizer.json": b"{"}))
     said = [one.message.split("` ")[0] for one in trouble(ask()).all()]
     assert said == ["`models/tiny/a.safetensors", "`models/tiny/b.safetensors", "`models/tiny/tokenizer.json"]
+
+
+@given(st.integers(0, 400), st.integers(0, 255), st.integers(0, 600))
+def test_what_safetensors_refuses_is_refused(tmp_path_factory, place, byte, length):
+    package = pytest.importorskip("safetensors")
+    content = bytearray(WHOLE)
+    content[place] = byte
+    path = tmp_path_factory.mktemp("fuzz") / "a.safetensors"
+    path.write_bytes(bytes(content[: len(content) - max(0, length - 500)]))
+    found = read_header(path, "a")
+    try:
+        with package.safe_open(path, "np"):
+            refusal = ""
+    except package.SafetensorError as problem:
+        refusal = str(problem)
+    # A dtype it does not know may be one of a later version.
+    if "unknown variant" not in refusal:
+        assert isinstance(found, Trouble) == bool(refusal)
