@@ -30,7 +30,7 @@ class RunModel:
         from steerlang.operations.recipes import recipe_of
 
         loaded = self._run.resources.model(self._value.base)
-        base, recipe = recipe_of(self._value.node, self._payload)
+        _, recipe = recipe_of(self._value.node, self._payload)
         self._stack = ExitStack()
         self._stack.enter_context(Overlay(loaded, (recipe,)))
         return loaded.model

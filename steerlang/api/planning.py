@@ -104,8 +104,8 @@ def _model_lines(value: ModelValue) -> Iterator[str]:
         scales = ", ".join(f"{s:g}" for s in action["scales"])
         options = "".join(f", {k} = {v}" for k, v in action["options"].items())
         yield (
-            f"{action['operator']} at layers {spelled(tuple(action['layers']))} of {facts.layers}, site {_select(action['site'])}, "
-            f"tokens {_select(action['tokens'])}, scale {scales}{options}"
+            f"{action['operator']} at layers {spelled(tuple(action['layers']))} of {value.layers}, "
+            f"site {_select(action['site'])}, tokens {_select(action['tokens'])}, scale {scales}{options}"
         )
     yield f"modules {blocks}" if blocks else "modules are found when the model is loaded"
 
@@ -139,7 +139,7 @@ def _vector_lines(
         options: Any = node.options
         method = options["method"]
         chosen = "".join(f", {k} = {v}" for k, v in method["options"].items())
-        yield f"method {method['name']} (version {method['version']}){chosen}; tokens read: {_select(options['tokens'])}"
+        yield f"method {method['name']} (version {method['version']}){chosen}; tokens {_select(options['tokens'])}"
         for capture in node.inputs:
             model = models.get(capture.inputs[0].key)
             if model is None or capture.operation != "capture":
@@ -181,7 +181,7 @@ def _norms(node: Node, store: Store) -> Iterator[str]:
 def _capture_cost(capture: Node, model: ModelValue, found: list[Reading], rows: int) -> Cost:
     points: Any = capture.options["points"]
     tokens = sum(r.tokens for r in found) if all(r.tokens is not None for r in found) else None  # type: ignore[misc]
-    return Cost(tokens, rows * len(points) * (model.facts.width or 0) * 4, f"{rows} texts")
+    return Cost(tokens, rows * len(points) * model.width * 4, f"{rows} texts")
 
 
 def _cost(node: Node, models: Mapping[str, ModelValue]) -> Cost:

@@ -60,6 +60,8 @@ def load(path: str | Path, parameters: Mapping[str, object] | None = None, setti
         compiled = _compile(path, parameters or {}, settings, hashing=True)
     if not compiled.ok:
         raise SteerlangError(compiled.diagnostics)
+    if compiled.absent:
+        raise SteerlangError((*compiled.diagnostics, *(_missing(r.id) for r in compiled.absent)))
     return Program(compiled, settings)
 
 
@@ -123,6 +125,16 @@ class Program:
                         ),
                     )
                 )
+
+
+def _missing(id: str) -> Diagnostic:
+    return error(
+        codes.MODEL_NOT_ON_DISK,
+        None,
+        f"`{id}` is not on this machine, and nothing may be fetched",
+        place=id,
+        help="run without `--offline`, or fetch it first",
+    )
 
 
 def _compile(path: str | Path, parameters: Mapping[str, object], settings: Settings, hashing: bool) -> Compiled:

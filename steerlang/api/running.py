@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from steerlang import __version__
 from steerlang.diagnostics import Diagnostic, codes, error
 from steerlang.engine.events import ArtifactWritten, DiagnosticEvent, EventSink, Expectation
+from steerlang.engine.operation import Operation
 from steerlang.engine.scheduler import execute
 from steerlang.engine.sinks import NoSink
 from steerlang.engine.store import Store
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from steerlang.operations.resources import Resources
 
     from .program import Program
-
-_EXTRA = "install it with `pip install 'steerlang[run]'`"
 
 
 def carry_out(program: Program, plan: Plan, store: Store, sink: EventSink | None, keep_going: bool) -> Run:
@@ -60,7 +59,7 @@ def _resources(program: Program, store: Store) -> Resources:
     return Resources(settings.device, settings.threads, settings.trust_remote_code)
 
 
-def _operations() -> Mapping[str, object]:  # type: ignore[misc]
+def _operations() -> Mapping[str, Operation]:
     from steerlang.operations.table import OPERATIONS
 
     return OPERATIONS
@@ -87,15 +86,16 @@ def _expectations(run: Run) -> list[ExpectationResult]:
             if isinstance(cell.value, bool):
                 found.append(ExpectationResult(label, cell.value, text, None, None, "", symbol.definition.value.span))
             elif isinstance(cell.value, ConditionValue) and (payload := run.payload(cell.value.node)) is not None:
-                meta = payload.meta
+                meta: Any = payload.meta
+                left, right = meta["left"], meta["right"]
                 found.append(
                     ExpectationResult(
                         label,
                         bool(meta["holds"]),
                         text,
-                        meta["left"],
-                        meta["right"],
-                        str(meta["operator"]),  # type: ignore[arg-type]
+                        left,
+                        right,
+                        str(meta["operator"]),
                         symbol.definition.value.span,
                     )
                 )

@@ -82,19 +82,19 @@ def _metric(payload: Payload) -> bytes:
 
 
 def _recognise(read: Callable[[Path], bool]) -> Callable[[Path], bool]:
-    def check(path: Path) -> bool:
+    def recognised(path: Path) -> bool:
         try:
             return read(path)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
 
-    return check
+    return recognised
 
 
 def _header(path: Path) -> bool:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        return length < 100_000_000 and MARK in json.loads(file.read(length))["__metadata__"]
+        return length < 100_000_000 and bool(MARK in json.loads(file.read(length))["__metadata__"])
 
 
 def _row(path: Path) -> bool:

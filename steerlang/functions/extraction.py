@@ -15,6 +15,7 @@ from steerlang.language.types import ACTIVATIONS, MODEL, PAIRS, TEXTS, VECTOR, T
 from steerlang.language.values import POISON, DataValue, ModelValue, StatesValue, VectorValue, as_selection
 
 from .selectors import SITES, TOKENS_READ
+from .texts import can_read
 
 _CENTER = {
     "none": "first right singular vector of the differences, pointing as their mean does",
@@ -22,7 +23,7 @@ _CENTER = {
     "pairwise": "PCA of plus and minus half of each difference (repeng's `pca_center`, CAST's `pca_pairwise`)",
 }
 _VARIANT = {
-    "code": "as the published code: the mean difference plus the first `rank` centred components, over all layers at once",
+    "code": "as the published code: the mean difference plus `rank` centred components, over all layers at once",
     "paper": "as the paper: the first uncentred principal direction over all layers at once",
 }
 
@@ -69,8 +70,8 @@ def points_at(site: Json, layers: tuple[int, ...]) -> list[Json]:
 
 def _capture(call: Call, low: Lowering) -> Any:
     model, data = call["model"], call["data"]
-    layers = low.layers(as_selection(call["layers"]), model.facts.layers, call.where("layers"), f"`{model.name}`")
-    if layers is None:
+    layers = low.layers(as_selection(call["layers"]), model.layers, call.where("layers"), f"`{model.name}`")
+    if layers is None or not can_read(model, data, call.where("data"), low):
         return POISON
     node = capture_node(low, model, data.node, "text", points_at(call["site"], layers), call["tokens"])
     return StatesValue(node, model, call["site"], layers)
@@ -80,8 +81,8 @@ def _extract(call: Call, low: Lowering) -> Any:
     subject, other, choice = call["model"], call["data"], call["method"]
     if isinstance(subject, StatesValue):
         return _from_states(call, low, subject, other)
-    layers = low.layers(as_selection(call["layers"]), subject.facts.layers, call.where("layers"), f"`{subject.name}`")
-    if layers is None or not _fits(call, low, choice, other):
+    layers = low.layers(as_selection(call["layers"]), subject.layers, call.where("layers"), f"`{subject.name}`")
+    if layers is None or not _fits(call, low, choice, other) or not can_read(subject, other, call.where("data"), low):
         return POISON
     points = points_at(call["site"], layers)
     if choice.method.name == "icv":
@@ -133,7 +134,7 @@ def _vector(
         "seed": call["seed"],
     }
     node = low.node("extract", options, states, "vector", version=choice.method.version)
-    return VectorValue(node, model.base.key, model.name, site, layers, model.facts.width)
+    return VectorValue(node, model.base.key, model.name, site, layers, model.width)
 
 
 def _fits(call: Call, low: Lowering, choice: MethodChoice, data: DataValue) -> bool:

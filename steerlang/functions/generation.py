@@ -9,7 +9,9 @@ from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Data, Methods, Number, Spread, Value
 from steerlang.language.signature import Call, Function, Method, MethodChoice, Parameter
 from steerlang.language.types import MODEL, SAMPLES, TEXTS
-from steerlang.language.values import SamplesValue
+from steerlang.language.values import POISON, SamplesValue
+
+from .texts import can_read
 
 METHODS = (
     Method("greedy", "the likeliest token at each step"),
@@ -33,6 +35,8 @@ def _generate(call: Call, low: Lowering) -> Any:
     if choice.method.name == "sample":
         options["seed"] = call["seed"]
     model, prompts = call["models"], call["prompts"]
+    if not can_read(model, prompts, call.where("prompts"), low):
+        return POISON
     # Steered variants of one model on the same prompts may run as rows of one batch.
     group = f"generate:{model.base.key}:{prompts.node.key}:{digest(options)}"
     return SamplesValue(low.node("generate", options, (model.node, prompts.node), "samples", group=group))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from steerlang.data import RowOptions
@@ -52,7 +53,7 @@ def _hf(call: Call, low: Lowering) -> Any:
     options: dict[str, Json] = {"identity": identity, "task": call["task"], "dtype": _dtype(call["dtype"], found.dtype)}
     locators = {"path": str(found.path), "name": id}
     node = low.node("model.load", options, (), "model", virtual=True, locators=locators, source=id)
-    return ModelValue(node, node, found, id, reference)
+    return ModelValue(node, node, found, id, reference, found.layers, found.width)
 
 
 def _dtype(asked: str, stored: str | None) -> str:
@@ -159,7 +160,7 @@ def _rows(call: Call, low: Lowering, format: str, columns: Mapping[str, str], fo
     identity = found.digest() if low.options.hashing else f"unhashed:{found.path}"
     options: dict[str, Json] = {"digest": identity, "format": format, "columns": dict(columns), **_document(call)}
     node = low.node("data.rows", options, (), "rows", locators={"path": str(found.path)}, source=call["path"])
-    return DataValue(node, form, found.kept, tuple(found.examples))
+    return DataValue(node, form, found.kept, tuple(found.examples), _chats(call))
 
 
 def _place(call: Call, found: Trouble, columns: Mapping[str, str]) -> Span:
@@ -188,6 +189,10 @@ def _row_options(call: Call) -> RowOptions:
 def _document(call: Call) -> dict[str, Any]:
     names = ("strip", "template", "chat", "system", "limit")
     return {n: call[n] for n in names} | {"where": list(call["where"])}
+
+
+def _chats(call: Call) -> bool:
+    return bool(call["chat"] or call["system"] is not None)
 
 
 def _inline_texts(call: Call, low: Lowering) -> Any:
@@ -229,7 +234,7 @@ def _inline(rows: list[dict[str, str]], form: Type, call: Call, low: Lowering) -
             return POISON
     columns = {role: role for role in rows[0]}
     node = low.node("data.rows", {"rows": rows, "columns": columns, **_document(call)}, (), "rows")  # type: ignore[dict-item]
-    return DataValue(node, form, min(len(rows), call["limit"] or len(rows)), tuple(rows))
+    return DataValue(node, form, min(len(rows), call["limit"] or len(rows)), tuple(rows), _chats(call))
 
 
 # ---- parts of data -------------------------------------------------------------------------------------------------
@@ -248,7 +253,7 @@ def _sample(call: Call, low: Lowering) -> Any:
         )
         return POISON
     node = low.node("data.sample", {"k": call["k"], "seed": call["seed"]}, (data.node,), "rows")
-    return DataValue(node, data.form, call["k"])
+    return replace(data, node=node, count=call["k"])
 
 
 def _split(call: Call, low: Lowering) -> Any:
@@ -267,7 +272,7 @@ def _split(call: Call, low: Lowering) -> Any:
             )
         )
         return POISON
-    return DataValue(node, data.form, count)
+    return replace(data, node=node, count=count)
 
 
 def _same_form(given: Mapping[str, t.Typed]) -> Type | Mismatch:

@@ -5,6 +5,7 @@ Formulas stand in `steerlang/kernels/steering.py`; here is what each action take
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from steerlang.diagnostics import Diagnostic, Label, codes, error
@@ -129,7 +130,7 @@ def _apply(call: Call, low: Lowering) -> Any:
         )
         return POISON
     node = low.node("model.steer", {"actions": documents}, (model.node, *inputs), "model", virtual=True)
-    return ModelValue(node, model.base, model.facts, model.name, model.reference)
+    return replace(model, node=node)
 
 
 def _document(action: ActionValue, layers: tuple[int, ...], inputs: list[Node]) -> dict[str, Json]:
@@ -157,7 +158,7 @@ def _action_layers(action: ActionValue, model: ModelValue, low: Lowering) -> tup
         selection: Selection = tuple(sorted(common))
     else:
         selection = action.layers
-    return low.layers(selection, model.facts.layers, action.span, f"`{model.name}`")
+    return low.layers(selection, model.layers, action.span, f"`{model.name}`")
 
 
 def _vectors_fit(action: ActionValue, model: ModelValue, layers: tuple[int, ...], low: Lowering) -> bool:
@@ -167,12 +168,12 @@ def _vectors_fit(action: ActionValue, model: ModelValue, layers: tuple[int, ...]
 def _vector_fits(
     vector: VectorValue, action: ActionValue, model: ModelValue, layers: tuple[int, ...], low: Lowering
 ) -> bool:
-    if vector.width != model.facts.width:
+    if vector.width != model.width:
         return _misfit(
             codes.WIDTH_MISMATCH,
             action.span,
             low,
-            f"the vector is {vector.width} wide (from `{vector.model_name}`), `{model.name}` is {model.facts.width} wide",
+            f"the vector is {vector.width} wide (from `{vector.model_name}`), `{model.name}` is {model.width} wide",
             "steer the model the vector was read from",
         )
     if vector.model != model.base.key and not action.across:

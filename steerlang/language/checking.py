@@ -14,7 +14,7 @@ from .modules import Module, Symbol
 from .registry import Kind, Registry
 from .scope import Scope
 from .types import ERROR, MODULE
-from .types import Label as PointLabel
+from .types import Label as Point
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +184,7 @@ def references(meaning: t.Typed) -> list[Symbol]:
     return found
 
 
-def point_label(item: t.Typed, expr: tree.Expr) -> PointLabel:
+def point_label(item: t.Typed, expr: tree.Expr) -> Point:
     """What a point of an axis is called: a plain value by itself, anything else by its text."""
     if isinstance(item, t.Constant) and isinstance(item.value, (str, int, float)):
         return item.value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from steerlang.diagnostics import Diagnostic, has_errors, ordered
+from steerlang.diagnostics import Diagnostic, codes, has_errors, ordered
 from steerlang.graph.facts import Facts, ModelReference
 from steerlang.graph.naming import LabelledGraph
 from steerlang.graph.node import Node
@@ -73,6 +73,8 @@ def compile_source(
     symbols = [s for s in _every(module) if s.kind != "import"]
     tables = {s.label: lowering.table(s) for s in symbols}
     found.extend(lowering.diagnostics)
+    if has_errors(found):  # what an error hides from view only seems unused
+        found = [d for d in found if d.code is not codes.UNUSED_DEFINITION]
     return Compiled(
         source,
         typed,

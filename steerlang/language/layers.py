@@ -125,12 +125,14 @@ def _depths(start: float, end: float, closed: bool, count: int) -> tuple[int, ..
 
 
 def _end(end: LayerEnd, count: int) -> int | LayerProblem:
+    if isinstance(end, float):  # a number from a `let`, a sweep or the command line
+        if not end.is_integer():
+            return LayerProblem("range", f"`{end:g}` is no layer", "layers are whole numbers; depths are percentages")
+        end = int(end)
     if isinstance(end, FromLast):
         layer = count - 1 - end.back
         if layer < 0:
-            return LayerProblem(
-                "range", f"`last - {end.back}` lies before the first of {count} layers", f"layers are 0 to {count - 1}"
-            )
+            return LayerProblem("range", f"`last - {end.back}` lies before the first layer", "count back fewer layers")
         return layer
     if isinstance(end, Depth):
         return LayerProblem(
@@ -142,7 +144,7 @@ def _end(end: LayerEnd, count: int) -> int | LayerProblem:
         return LayerProblem(
             "range",
             f"layer {end} does not exist",
-            f"the model has {count} layers, 0 to {count - 1}; the last one is also `last`",
+            "the last one is `last`",
         )
     return end
 

@@ -18,7 +18,7 @@ from steerlang.source import Span
 
 from . import typed as t
 from .checking import TypedProgram
-from .layers import Depth, LayerEnd, LayerProblem, LayerRange, Selection, resolve
+from .layers import Depth, LayerProblem, LayerRange, Selection, resolve
 from .modules import Symbol
 from .signature import Call
 from .types import RATIO, Axes, Axis
@@ -242,7 +242,7 @@ class Lowering:
         return POISON if start is POISON or end is POISON else LayerRange(start, end, typed.closed)
 
     def _end(self, typed: t.Typed, point: Point) -> Any:
-        value: LayerEnd | Any = self.value(typed, point)
+        value: Any = self.value(typed, point)
         return Depth(value) if typed.type == RATIO and value is not POISON else value
 
     def _select(self, typed: t.Select, point: Point) -> Any:

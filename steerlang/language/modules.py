@@ -128,7 +128,7 @@ class Loader:
                     error(
                         codes.EFFECT_IN_IMPORT,
                         symbol.definition.kind.span,
-                        f"an imported file may not hold an `{symbol.kind}`: `{symbol.name}` would run wherever it is imported",
+                        f"an imported file may not hold an `{symbol.kind}`: `{symbol.name}` would run with every importer",
                         help="move it into the program that imports this file",
                         secondary=(Label(where, "imported here"),),
                     )

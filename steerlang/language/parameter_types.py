@@ -37,7 +37,7 @@ from .types import (
 )
 
 if TYPE_CHECKING:
-    from .checking import Scope
+    from .scope import Scope
 
 
 class ParameterType(ABC):

@@ -16,7 +16,7 @@ from . import typed as t
 from .binding import Binder
 from .indexing import index
 from .modules import Module, Symbol
-from .signature import Function, Mismatch, Parameter
+from .signature import Function, Mismatch, Operator, Parameter
 from .types import (
     BOOL,
     DURATION,
@@ -209,7 +209,8 @@ class Scope:
             return t.Poison(ERROR, expr.span)
         result = function.result(bound)
         if isinstance(result, Mismatch):
-            place = bound[result.argument].span if result.argument in bound else expr.callee.span
+            at = result.argument
+            place = bound[at].span if at is not None and at in bound else expr.callee.span
             self.report(
                 error(
                     codes.ARGUMENT_TYPE if result.argument else codes.MISSING_ARGUMENT,
@@ -251,20 +252,16 @@ class Scope:
         return t.Applied(operator, operands, operator.result, union(*(o.axes for o in operands)), span)
 
     def _no_operator(self, symbol: str, operands: tuple[t.Typed, ...], where: Span, span: Span) -> t.Poison:
-        known = self.checker.registry.operators_for(symbol)
-        forms = sorted(
-            {f" {symbol} ".join(x.phrase for x in op.operands) for op in known if len(op.operands) == len(operands)}
-        )
+        forms = _forms(self.checker.registry.operators_for(symbol), symbol, operands)
         phrases = " and ".join(o.type.phrase for o in operands)
-        origins = self.labels(
-            *((o.symbol.span if isinstance(o, t.Reference) else o.span, f"this is {o.type}") for o in operands)
-        )
+        places = {o.symbol.span if isinstance(o, t.Reference) else o.span: f"this is {o.type}" for o in operands}
+        origins = self.labels(*places.items())
         self.report(
             error(
                 codes.OPERATOR_MISMATCH,
                 where,
                 f"`{symbol}` does not work on {phrases}",
-                help=f"it works on {'; '.join(forms[:6])}" if forms else f"`{symbol}` is not defined here",
+                help=f"it works on {'; '.join(forms)}" if forms else "take numbers, measured numbers or vectors",
                 secondary=origins,
             )
         )
@@ -320,6 +317,14 @@ class Scope:
                 return t.Poison(ERROR, expr.span)
         axis = Axis(axis_name, labels)
         return t.Choose(axis, items, element, union((axis,), *(i.axes for i in items)), expr.span)
+
+
+def _forms(known: list[Operator], symbol: str, operands: tuple[t.Typed, ...]) -> list[str]:
+    """How an operator could be used with at least one of these operands: `a vector + a vector`."""
+    fitting = [op for op in known if len(op.operands) == len(operands)]
+    near = [op for op in fitting if any(w == o.type for w in op.operands for o in operands)]
+    forms = [f" {symbol} ".join(x.phrase for x in op.operands) for op in near]
+    return list(dict.fromkeys(f if len(operands) > 1 else f"{symbol} {f}" for f in forms))[:4]
 
 
 def _reduced(function: Function, bound: Mapping[str, t.Typed], axes: Axes) -> Axes:

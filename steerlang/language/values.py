@@ -28,23 +28,30 @@ POISON = Poisoned()
 
 @dataclass(frozen=True, eq=False)
 class ModelValue:
-    """A model: the node that describes it, the node of the weights at its bottom, and the facts of those weights."""
+    """A model: the node that describes it, the node of the weights at its bottom, and the facts of those weights.
+
+    `layers` and `width` are those of the facts, which are known for every model a program can use.
+    """
 
     node: Node
     base: Node
     facts: ModelFacts
     name: str
     reference: ModelReference
+    layers: int
+    width: int
 
 
 @dataclass(frozen=True, eq=False)
 class DataValue:
-    """Rows of one form (`texts`, `pairs`, …); `count` is None where it cannot be known yet."""
+    """Rows of one form (`texts`, `pairs`, …); `count` is None where it cannot be known yet. `chat`: rows are messages
+    of a chat template."""
 
     node: Node
     form: Type
     count: int | None
     examples: tuple[Mapping[str, Any], ...] = ()
+    chat: bool = False
 
 
 @dataclass(frozen=True, eq=False)

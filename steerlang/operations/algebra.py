@@ -64,7 +64,7 @@ def _mix(task: Task, _: Context) -> Payload:
     total = numpy.zeros_like(vectors[0].directions)
     for weight, vector in zip(weights, vectors, strict=True):
         total = total + numpy.float32(weight) * (vector.directions / _norms(vector))
-    return vectors[0].derived(total / len(vectors), _document(task, weights=list(weights))).payload()
+    return vectors[0].derived(total / numpy.float32(len(vectors)), _document(task, weights=list(weights))).payload()
 
 
 def _unit(task: Task, _: Context) -> Payload:

@@ -83,7 +83,8 @@ def _choose(task: Task, _: Context) -> Payload:
 
 def _pick(task: Task, _: Context) -> Payload:
     where, *cells = inputs(task)
-    index: Any = where.meta["index"]
+    index = where.meta["index"]
+    assert isinstance(index, int)
     return cells[index]
 
 

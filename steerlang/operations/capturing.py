@@ -20,7 +20,7 @@ from .base import fail
 from .model_errors import as_diagnostics
 from .options import points, tokens_read
 from .recipes import recipe_of
-from .rendering import tokenised
+from .rendering import tokenised, within
 from .resources import Resources
 
 
@@ -54,7 +54,9 @@ def _pass(tasks: Sequence[Task], context: Context, resources: Resources) -> Iter
 
 def _items(task: Task, loaded: LoadedModel) -> list[TokenisedItem]:
     rows = task.value(task.node.inputs[1]).rows
-    return tokenised(loaded.tokenizer, rows, str(task.node.options["role"]), answer=False)
+    items = tokenised(loaded.tokenizer, rows, str(task.node.options["role"]), answer=False)
+    within(loaded.model, items)
+    return items
 
 
 def _unique(

@@ -15,7 +15,7 @@ from steerlang.models.tokens import TokenisedItem, tokenise
 
 from .model_errors import as_diagnostics
 from .recipes import Value, recipe_of
-from .rendering import tokenised
+from .rendering import tokenised, within
 from .resources import Resources
 from .text import text_of
 
@@ -38,6 +38,7 @@ def _together(tasks: Sequence[Task], context: Context, resources: Resources) -> 
     rows = tasks[0].value(tasks[0].node.inputs[1]).rows
     prompts = tokenised(loaded.tokenizer, rows, "text", answer=True)
     options: Any = tasks[0].node.options
+    within(loaded.model, prompts, options["max_new_tokens"])
     count = len(prompts)
     context.progress(0, count * len(tasks), "replies")
     made = generate(

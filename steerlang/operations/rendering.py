@@ -15,9 +15,25 @@ def tokenised(tokenizer: Any, rows: Sequence[dict[str, Any]], role: str, answer:
     """The rows as tokens. `answer`: the model is to answer next, so a chat template opens its turn."""
     texts = [str(r[role] if role in r else r.get("text", r.get("prompt"))) for r in rows]
     if not any(r.get("chat") for r in rows):
-        return tokenise(tokenizer, texts)
+        return tokenise(tokenizer, texts)  # special tokens as the tokenizer adds them
     rendered = [_chat(tokenizer, text, r.get("system"), answer) for text, r in zip(texts, rows, strict=True)]
     return tokenise(tokenizer, rendered, add_special_tokens=False)  # the template writes them itself
+
+
+def within(model: Any, items: Sequence[TokenisedItem], more: int = 0) -> None:
+    """Refuses texts that, with `more` tokens to come, are longer than the positions the model was made for."""
+    most = getattr(model.config, "max_position_embeddings", None)
+    if not isinstance(most, int):
+        return
+    for row, item in enumerate(items):
+        if len(item) + more > most:
+            raise fail(
+                codes.OUT_OF_BOUNDS,
+                f"row {row + 1} has {len(item)} tokens"
+                + (f" and {more} are to come" if more else "")
+                + f", and the model has {most} positions",
+                "shorten the text" + (", or lower `max_new_tokens`" if more else ""),
+            )
 
 
 def _chat(tokenizer: Any, text: str, system: str | None, answer: bool) -> str:

@@ -42,7 +42,8 @@ class Resources:
 
         from steerlang.models.loading import load
 
-        logging.disable_progress_bar()  # progress is ours to show, on stderr and as events
+        quiet: Any = logging.disable_progress_bar
+        quiet()  # progress is ours to show, on stderr and as events
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         dtype: Any = base.options["dtype"]

@@ -59,7 +59,7 @@ def _ratio_interval(losses: Sequence[float], counts: Sequence[int]) -> tuple[flo
 
 
 def _replies(samples: Payload, loaded: LoadedModel, base: Node) -> list[ScoredText]:
-    """Replies after their prompts: the very tokens where the judge is the model that wrote them, else the texts anew."""
+    """Replies after their prompts: the very tokens where the judge wrote them itself, else the texts anew."""
     if samples.meta["identity"] == base.options["identity"]:
         return [
             ScoredText(TokenisedItem(tuple(r["prompt_ids"]), r["prompt"]), tuple(r["completion_ids"]))
