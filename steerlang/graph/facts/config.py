@@ -49,6 +49,7 @@ class Config:
     quantised: str | None
     remote_code: bool
     shares_layers: bool
+    sees_images: bool
     labels: tuple[str, ...]
 
     @property
@@ -56,7 +57,7 @@ class Config:
         """What the architecture's name says it is for."""
         for architecture in self.architectures:
             for ending, task in _TASKS:
-                if architecture.endswith(ending):
+                if architecture.endswith(ending) and (self.sees_images or task != "image_text_to_text"):
                     return task
         return None
 
@@ -121,6 +122,7 @@ def _config(content: Mapping[str, object]) -> Config:
         quantised=str(quantisation.get("quant_method", "unknown")) if isinstance(quantisation, dict) else None,
         remote_code=bool(content.get("auto_map")),
         shares_layers=any("num_hidden_groups" in part for part in parts),
+        sees_images=any(isinstance(content.get(key), dict) for key in _VISION_PARTS),
         labels=_labels(content.get("id2label")),
     )
 

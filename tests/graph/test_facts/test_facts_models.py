@@ -62,10 +62,16 @@ def test_layers_are_never_counted_in_an_image_tower(folder, ask):
     ],
 )
 def test_the_task_an_architecture_is_for(folder, ask, architecture, task):
-    folder(**{"config.json": {**CONFIG, "architectures": [architecture], "id2label": {"1": "b", "0": "a"}}})
+    config = {**CONFIG, "architectures": [architecture], "id2label": {"1": "b", "0": "a"}, "vision_config": {}}
+    folder(**{"config.json": config})
     assert ask().task == task
     assert ask(task="clip").task == "clip"
     assert ask().labels == ("a", "b")
+
+
+def test_conditional_generation_without_images_is_not_for_images(folder, ask):
+    folder(**{"config.json": {**CONFIG, "architectures": ["T5ForConditionalGeneration"]}})
+    assert ask().task is None
 
 
 def test_tied_and_stored_dtype_are_read_off_the_tensors(folder, ask):
