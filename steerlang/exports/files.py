@@ -94,7 +94,10 @@ def _recognise(read: Callable[[Path], bool]) -> Callable[[Path], bool]:
 def _header(path: Path) -> bool:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        return length < 100_000_000 and bool(MARK in json.loads(file.read(length))["__metadata__"])
+        if length > 100_000_000:
+            return False
+        metadata: dict[str, str] = json.loads(file.read(length))["__metadata__"]
+        return MARK in metadata
 
 
 def _row(path: Path) -> bool:

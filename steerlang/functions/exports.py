@@ -12,7 +12,7 @@ from steerlang.language.signature import Call, Function, Parameter
 from steerlang.language.types import EXPORT, METRIC, REPORT, SAMPLES, VECTOR
 from steerlang.language.values import POISON, ExportValue, ReportValue
 
-from .sources import report
+from .reports import report
 
 
 def _path(call: Call, low: Lowering) -> str | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from steerlang.diagnostics import codes, error
+from steerlang.language.layers import FromLast
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Number, Selector, Text
-from steerlang.language.signature import Call, Function, Parameter
-from steerlang.language.types import FILTER, SITE, TOKENS
+from steerlang.language.signature import Call, Function, Operator, Parameter
+from steerlang.language.types import FILTER, LAYERS, NUMBER, SITE, TOKENS
+from steerlang.language.values import POISON
+from steerlang.source import Span
 
 READ_WORDS = {
     "last": "the last token",
@@ -52,6 +56,24 @@ def _filter(name: str, help: str, what: str) -> Function:
     subjects = (Parameter("column", Text(), "the column looked at"), Parameter("value", Text(), what))
     return Function(name, help, "selectors", subjects, (), FILTER, _selector(name))
 
+
+def _back(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
+    """`last - 2`."""
+    start, back = operands
+    if isinstance(start, FromLast) and back >= 0 and float(back).is_integer():
+        return FromLast(start.back + int(back))
+    low.report(
+        error(
+            codes.LAYER_OUT_OF_RANGE,
+            span,
+            f"`{span.text}` is no layer",
+            help="one counts back from `last`, by a whole number: `last - 2`",
+        )
+    )
+    return POISON
+
+
+OPERATORS = (Operator("-", (LAYERS, NUMBER), LAYERS, _back),)
 
 FUNCTIONS = (
     _tokens("index", "the token at a position", _POSITION),

@@ -19,6 +19,8 @@ from steerlang.language.types import FILTER, LABELLED, MODEL, PAIRS, TEXT, TEXTS
 from steerlang.language.values import POISON, DataValue, ModelValue
 from steerlang.source import Span
 
+from .reports import report
+
 # ---- models --------------------------------------------------------------------------------------------------------
 
 _TASKS = {"causal": "a language model"}
@@ -65,31 +67,16 @@ def _dtype(asked: str, stored: str | None) -> str:
 
 def _absent(found: Absent, reference: ModelReference, where: Span, low: Lowering) -> Any:
     low.absent.append(reference)
+    meant = tuple(f"did you mean the folder `{x}`?" for x in found.nearby[:1])
     if low.options.locked:
-        low.report(
-            error(
-                codes.MODEL_NOT_ON_DISK,
-                where,
-                f"`{found.id}` cannot be used: {found.reason}",
-                help="fetch it first (`hf download`), or give the path of a folder",
-            )
-        )
+        message = f"`{found.id}` cannot be used: {found.reason}"
+        help = (*meant, "fetch it first (`hf download`), or give the path of a folder")
+        low.report(error(codes.MODEL_NOT_ON_DISK, where, message, help=help))
     else:
-        low.report(
-            Diagnostic(
-                codes.NOT_CHECKED,
-                f"`{found.id}` and what depends on it are not checked: {found.reason}",
-                Label(where),
-                help=("`steerlang run` fetches it; `--locked` makes this an error",),
-            )
-        )
+        message = f"`{found.id}` and what depends on it are not checked: {found.reason}"
+        help = (*meant, "`steerlang run` fetches it; `--locked` makes this an error")
+        low.report(Diagnostic(codes.NOT_CHECKED, message, Label(where), help=help))
     return POISON
-
-
-def report(found: Trouble, where: Span, low: Lowering) -> None:
-    """What the world answered, shown where the program asked."""
-    for one in found.all():
-        low.report(one.at(where))
 
 
 # ---- data ----------------------------------------------------------------------------------------------------------
@@ -260,19 +247,7 @@ def _split(call: Call, low: Lowering) -> Any:
     data: DataValue = call["data"]
     options = {"fraction": call["fraction"], "part": call["part"], "seed": call["seed"]}
     node = low.node("data.split", options, (data.node,), "rows")
-    first = None if data.count is None else round(call["fraction"] * data.count)
-    count = first if call["part"] == "first" or first is None or data.count is None else data.count - first
-    if count == 0:
-        low.report(
-            error(
-                codes.EMPTY_DATA,
-                call.span,
-                f"this part of {data.count} rows holds none",
-                help="choose another fraction",
-            )
-        )
-        return POISON
-    return replace(data, node=node, count=count)
+    return replace(data, node=node, count=None)  # equal rows stay together, so the size is not known beforehand
 
 
 def _same_form(given: Mapping[str, t.Typed]) -> Type | Mismatch:

@@ -12,7 +12,7 @@ from steerlang.diagnostics import Diagnostic, Label, codes, error
 from steerlang.graph.node import Json, Node
 from steerlang.language.layers import AllLayers, Selection, spelled
 from steerlang.language.lowering import Lowering
-from steerlang.language.parameter_types import Choice, Flag, Layers, ListOf, Number, Value
+from steerlang.language.parameter_types import Choice, Flag, Layers, ListOf, Number, Single, Value
 from steerlang.language.signature import Call, Function, Parameter
 from steerlang.language.types import ACTION, MODEL, STEERING, VECTOR
 from steerlang.language.values import POISON, ActionValue, ModelValue, VectorValue, as_selection
@@ -38,42 +38,37 @@ _GAIN = {
 _LARGE = {"residual": 2.0, "rotate": 2.0}
 
 
-def _action(operator: str, reads: tuple[str, ...], option_names: tuple[str, ...]) -> Any:
-    """Lowering of an action. `reads` are the sites its vectors may come from besides the site it acts on."""
+def _action(operator: str, reads: tuple[str, ...], option_names: tuple[str, ...], scale: str = "scale") -> Any:
+    """Lowering of an action.
+
+    `reads` are the sites its vectors may come from besides the site it acts on; `scale` is the parameter that says how
+    strongly it acts (empty: always fully).
+    """
 
     def lower(call: Call, low: Lowering) -> Any:
         vectors: list[VectorValue] = call["vectors"]
-        scales = [float(x) for x in call["scale"]]
-        if len(scales) not in (1, len(vectors)):
-            low.report(
-                error(
-                    codes.ARGUMENT_TYPE,
-                    call.where("scale"),
-                    f"{len(scales)} scales for {len(vectors)} vectors",
-                    help="give one scale, or one for each vector",
-                )
-            )
-            return POISON
-        scales = scales * len(vectors) if len(scales) == 1 else scales
-        if not _sites_fit(call, low, vectors, reads):
+        scales = _scales(call, low, scale, len(vectors))
+        if scales is None or not _sites_fit(call, low, vectors, reads):
             return POISON
         options = {name: call[name] for name in option_names}
         _large(call, low, operator, scales, options.get("unit"))
         layers = as_selection(call["layers"]) if call.is_written("layers") else None
-        return ActionValue(
-            operator,
-            1,
-            tuple(vectors),
-            tuple(scales),
-            options,
-            layers,
-            call["site"],
-            call["tokens"],
-            call["across"],
-            call.span,
-        )
+        places = (call["site"], call["tokens"], call["across"], call.span)
+        return ActionValue(operator, 1, tuple(vectors), tuple(scales), options, layers, *places)
 
     return lower
+
+
+def _scales(call: Call, low: Lowering, name: str, count: int) -> list[float] | None:
+    """One scale a vector."""
+    if not name:
+        return [1.0] * count
+    given = call[name] if isinstance(call[name], list) else [call[name]]
+    if len(given) not in (1, count):
+        message = f"{len(given)} scales for {count} vectors"
+        low.report(error(codes.ARGUMENT_TYPE, call.where(name), message, help="give one scale, or one for each vector"))
+        return None
+    return [float(x) for x in (given * count if len(given) == 1 else given)]
 
 
 def _sites_fit(call: Call, low: Lowering, vectors: list[VectorValue], reads: tuple[str, ...]) -> bool:
@@ -203,6 +198,7 @@ def _misfit(code: codes.Code, span: Span, low: Lowering, message: str, help: str
 
 
 _VECTORS = Parameter("vectors", ListOf(Value((VECTOR,)), single=True), "a vector, or several")
+_ONE_VECTOR = Parameter("vectors", Single(Value((VECTOR,))), "the vector")
 
 
 def _common(site: str) -> tuple[Parameter, ...]:
@@ -251,6 +247,40 @@ FUNCTIONS = (
         ACTION,
         _action("rotate", ("residual",), ("gain",)),
         source="Liu et al., 2023, published code",
+    ),
+    Function(
+        "ablate",
+        "takes the part of states along a vector (or in the span of several) out: h - strength (h.v) v",
+        "steering",
+        (_VECTORS,),
+        (
+            Parameter("strength", Number(), "the share taken out; 1 is all of it", 1.0),
+            *_common("residual"),
+        ),
+        ACTION,
+        _action("ablate", (), (), "strength"),
+        source="Arditi et al., 2024",
+    ),
+    Function(
+        "clamp",
+        "sets the component of states along a vector",
+        "steering",
+        (_ONE_VECTOR,),
+        (
+            Parameter("to", Number(), "the component along the vector at length 1"),
+            *_common("residual"),
+        ),
+        ACTION,
+        _action("clamp", (), ("to",), ""),
+    ),
+    Function(
+        "replace",
+        "sets states to a vector",
+        "steering",
+        (_ONE_VECTOR,),
+        _common("residual"),
+        ACTION,
+        _action("replace", (), (), ""),
     ),
     Function(
         "apply",

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from steerlang.diagnostics import codes, error
+from steerlang.graph.facts import no_tokenizer
 from steerlang.language.lowering import Lowering
 from steerlang.language.values import DataValue, ModelValue
 from steerlang.source import Span
+
+from .reports import report
 
 
 def can_read(model: ModelValue, data: DataValue, where: Span, low: Lowering) -> bool:
     """Whether the model has a tokenizer, and a chat template where the rows are messages; else it is reported."""
     tokenizer = model.facts.tokenizer
     if not tokenizer.present:
-        low.report(
-            error(
-                codes.UNREADABLE_MODEL,
-                where,
-                f"`{model.name}` has no tokenizer, so it cannot read texts",
-                help="put its tokenizer files (tokenizer.json, tokenizer_config.json) into its folder",
-            )
-        )
+        report(no_tokenizer(model.name, model.facts.path), where, low)
         return False
     if data.chat and not tokenizer.has_chat_template:
         low.report(

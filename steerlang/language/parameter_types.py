@@ -54,9 +54,9 @@ class ParameterType(ABC):
         """What is wrong with a known value, or None."""
         return None
 
-    def constant(self, value: object, span: Any) -> t.Typed:
-        """A default as a typed value."""
-        return t.Constant(value, WORD, span, default=True)
+    def settled(self, value: Any) -> Any:
+        """A value without a problem in the one form it has in options: `1` and `1.0` mean the same and key the same."""
+        return value
 
 
 def _wrong(scope: Scope, given: t.Typed, wanted: str, help: str = "") -> t.Poison:
@@ -151,7 +151,7 @@ class Number(ParameterType):
     def problem(self, value: Any) -> Mismatch | None:
         if value is None and self.optional:
             return None
-        if not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             return Mismatch(f"this is not {self.phrase}", f"give {self.phrase}")
         if value != value or value in (float("inf"), float("-inf")):
             return Mismatch("this number is not finite", f"give {self.phrase}")
@@ -161,6 +161,9 @@ class Number(ParameterType):
         if low or (self.maximum is not None and value > self.maximum):
             return Mismatch(f"`{value:g}` is out of bounds", f"give {self.phrase}")
         return None
+
+    def settled(self, value: Any) -> Any:
+        return value if value is None else int(value) if self.integer else float(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,14 +338,9 @@ class Layers(ParameterType):
     def _end(self, expr: tree.Expr, scope: Scope, types: tuple[Type, ...]) -> t.Typed:
         if isinstance(expr, tree.Name) and expr.id in ("first", "last"):
             return t.Constant(_LAYER_WORDS[expr.id], LAYERS, expr.span)
-        if (
-            isinstance(expr, tree.Binary)
-            and expr.operator == "-"
-            and isinstance(expr.left, tree.Name)
-            and expr.left.id == "last"
-            and isinstance(expr.right, tree.Integer)
-        ):
-            return t.Constant(FromLast(expr.right.value), LAYERS, expr.span)
+        if isinstance(expr, tree.Binary) and _from_last(expr):
+            left, right = self._end(expr.left, scope, types), scope.infer(expr.right, (NUMBER,))
+            return scope.apply("-", (left, right), expr.operator_span, expr.span)
         if isinstance(expr, tree.Unary) and expr.operator == "-":
             scope.report(
                 error(
@@ -362,6 +360,22 @@ class Layers(ParameterType):
 _LAYER_WORDS: Mapping[str, object] = {"all": AllLayers(), "first": 0, "last": FromLast(0)}
 
 
+def _from_last(expr: tree.Expr) -> bool:
+    """Whether an expression counts back from the last layer: `last`, `last - 2`."""
+    while isinstance(expr, tree.Binary) and expr.operator == "-":
+        expr = expr.left
+    return isinstance(expr, tree.Name) and expr.id == "last"
+
+
+def names_layers(expr: tree.Expr, scope: Scope) -> bool:
+    """Whether an expression names layers by the words for them, so that a `let` may hold it: `last - 2`."""
+    if isinstance(expr, tree.ListOf):
+        return any(isinstance(e, tree.Range) or names_layers(e, scope) for e in expr.items)
+    if isinstance(expr, tree.Binary):
+        return _from_last(expr) and not scope.defines("last")
+    return isinstance(expr, tree.Name) and expr.id in _LAYER_WORDS and not scope.defines(expr.id)
+
+
 @dataclass(frozen=True, slots=True)
 class ListOf(ParameterType):
     """A list, each entry read by `element`; with `single`, one entry may stand alone."""
@@ -377,6 +391,9 @@ class ListOf(ParameterType):
         found = (self.element.problem(v) for v in value) if isinstance(value, list) else ()
         return next((f for f in found if f is not None), None)
 
+    def settled(self, value: Any) -> Any:
+        return [self.element.settled(v) for v in value] if isinstance(value, list) else value
+
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         if isinstance(expr, tree.ListOf):
             items = tuple(self.element.check(e, scope) for e in expr.items)
@@ -388,6 +405,21 @@ class ListOf(ParameterType):
                 return given
             return _wrong(scope, given, self.phrase)
         return t.Sequence(items, list_of(WORD), union(*(i.axes for i in items)), expr.span)
+
+
+@dataclass(frozen=True, slots=True)
+class Single(ParameterType):
+    """Exactly one value, handed on as a list of one."""
+
+    element: ParameterType
+
+    @property
+    def phrase(self) -> str:
+        return self.element.phrase
+
+    def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
+        item = self.element.check(expr, scope)
+        return t.Sequence((item,), list_of(WORD), item.axes, expr.span)
 
 
 @dataclass(frozen=True, slots=True)

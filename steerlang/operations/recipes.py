@@ -10,7 +10,7 @@ import torch
 from steerlang.engine.payload import Payload
 from steerlang.graph.node import Node
 from steerlang.kernels.steering import in_unit
-from steerlang.models.actions import Add, Operator, Recipe, Rotate, SteeringAction
+from steerlang.models.actions import Ablate, Add, Clamp, Operator, Recipe, Replace, Rotate, SteeringAction
 
 from .options import site, tokens_steered
 from .vector import SteeringVector
@@ -20,6 +20,9 @@ Value = Callable[[Node], Payload]
 _OPERATORS: Mapping[str, Callable[[Mapping[str, Any]], Operator]] = {
     "add": lambda o: Add(o["norm"]),
     "rotate": lambda o: Rotate(o["gain"]),
+    "ablate": lambda _: Ablate(),
+    "clamp": lambda o: Clamp(o["to"]),
+    "replace": lambda _: Replace(),
 }
 
 
