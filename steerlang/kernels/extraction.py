@@ -96,11 +96,15 @@ def icv(x: Tensor, y: Tensor, variant: IcvVariant = "code", rank: int = 1) -> Ex
     _check_states(x, y, paired=True)
     n, rows, width = x.shape
     if rows < 2:
-        raise ShapeMismatch("icv needs the embedding row and at least one layer", "give states [n, 1 + layers, D]")
+        raise ShapeMismatch(
+            "icv needs the embedding row and at least one layer", "give states [n, 1 + layers, D]"
+        )
     delta = (y.double() - x.double()).reshape(n, rows * width)
     if variant == "paper":
         if rank != 1:
-            raise NumericsError(f"the paper's in-context vector has rank 1, {rank} asked for", "use variant code")
+            raise NumericsError(
+                f"the paper's in-context vector has rank 1, {rank} asked for", "use variant code"
+            )
         direction, share = _icv_paper(delta)
     else:
         direction, share = _icv_code(delta, rank)

@@ -43,13 +43,17 @@ def auc(positive: Tensor, negative: Tensor) -> float:
     return float((below + not_above).double().mean() / (2 * negative.numel()))
 
 
-def bootstrap_interval(values: Tensor, *, seed: int, level: float = 0.95, resamples: int = 2000) -> tuple[float, float]:
+def bootstrap_interval(
+    values: Tensor, *, seed: int, level: float = 0.95, resamples: int = 2000
+) -> tuple[float, float]:
     """Percentile interval of the mean of ``values [n]`` over seeded resamples with replacement (Efron 1979).
 
     Returns (low, high), in the units of the values. The same seed gives the same interval.
     """
     if values.ndim != 1 or values.numel() == 0:
-        raise NumericsError("a bootstrap interval needs a row of at least one value", "check that the metric has rows")
+        raise NumericsError(
+            "a bootstrap interval needs a row of at least one value", "check that the metric has rows"
+        )
     generator = torch.Generator().manual_seed(seed)
     n = values.numel()
     data = values.double().cpu()

@@ -22,7 +22,11 @@ def close(a: Tensor, b: Tensor) -> bool:
 
 
 def find_parts(
-    entered: Tensor, left: Tensor, seen: Mapping[str, Tensor], before: BlockParts | None, override: LayoutOverride
+    entered: Tensor,
+    left: Tensor,
+    seen: Mapping[str, Tensor],
+    before: BlockParts | None,
+    override: LayoutOverride,
 ) -> BlockParts:
     """Names of attention and MLP, from the outputs of a block's modules in the order they ran.
 
@@ -50,7 +54,9 @@ def _by_hand(seen: Mapping[str, Tensor], override: LayoutOverride) -> BlockParts
     missing = [name for name in (override.attention, override.mlp) if name is not None and name not in seen]
     if missing:
         listing = ", ".join(seen) or "none"
-        return BlockParts(None, None, f"{missing[0]} gives no states of the model's width in this block ({listing} do)")
+        return BlockParts(
+            None, None, f"{missing[0]} gives no states of the model's width in this block ({listing} do)"
+        )
     return BlockParts(override.attention, override.mlp, "it was not named by hand")
 
 
@@ -107,7 +113,9 @@ def _scaled_pair(entered: Tensor, left: Tensor, seen: Mapping[str, Tensor]) -> s
         for second in names[i + 1 :]:
             columns = torch.stack([seen[first].double().flatten(), seen[second].double().flatten()], dim=1)
             factors = torch.linalg.lstsq(columns, added[:, None]).solution
-            if bool((columns @ factors - added[:, None]).norm() <= 10 * torch.finfo(left.dtype).eps * left.norm()):
+            if bool(
+                (columns @ factors - added[:, None]).norm() <= 10 * torch.finfo(left.dtype).eps * left.norm()
+            ):
                 a, b = (float(f) for f in factors)
                 return f"the block adds {a:.4g} × the output of {first} and {b:.4g} × that of {second}"
     return None

@@ -23,6 +23,7 @@ from steerlang.models.positions import Selector
 from steerlang.models.reading import BatchReads, Reader, Wanted
 from steerlang.models.sites import Place, Point, first_input, first_tensor
 from steerlang.models.tokens import TokenisedItem, batches, pad
+from steerlang.models.widths import common_width
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def result_shape(
 ) -> tuple[int, int, int]:
     """The shape ``[rows, points, width]`` of a request's result, known before the pass."""
     wanted = Wanted(items, request.items, request.selector)
-    return (wanted.rows, len(request.points), loaded.layout.width)
+    return (wanted.rows, len(request.points), common_width(loaded.layout, request.points))
 
 
 def capture(
@@ -92,7 +93,7 @@ def _reader(loaded: LoadedModel, items: Sequence[TokenisedItem], request: Captur
     if wrong:
         raise BadBatch(f"a request names item {wrong[0]}, there are {len(items)}", "index the items given")
     wanted = Wanted(items, request.items, request.selector)
-    shape = (wanted.rows, len(request.points), loaded.layout.width)
+    shape = (wanted.rows, len(request.points), common_width(loaded.layout, request.points))
     if request.out is not None and (request.out.shape != shape or request.out.dtype != np.float32):
         raise BadBatch(
             f"the array to write into is {request.out.dtype} {request.out.shape}, the result is float32 {shape}",
@@ -153,7 +154,9 @@ class _Tap:
                 self._reads.take(point, states)
 
         if place.reads_input:
-            return place.module.register_forward_pre_hook(lambda _, a, k: read(first_input(a, k)), with_kwargs=True)
+            return place.module.register_forward_pre_hook(
+                lambda _, a, k: read(first_input(a, k)), with_kwargs=True
+            )
         return place.module.register_forward_hook(lambda _, __, output: read(first_tensor(output)))
 
     def _stop_hooks(self) -> list[Any]:

@@ -48,7 +48,8 @@ def _indexed(folder: Path, index: Path) -> list[Path]:
     absent = [file.name for file in files if not file.is_file()]
     if absent:
         raise LoadFailure(
-            f"{folder} lacks {len(absent)} of {len(files)} weight files: {', '.join(absent[:5])}", "download them"
+            f"{folder} lacks {len(absent)} of {len(files)} weight files: {', '.join(absent[:5])}",
+            "download them",
         )
     return files
 

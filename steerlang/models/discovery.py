@@ -26,7 +26,9 @@ def find_layout(model: Any, override: LayoutOverride | None = None) -> Layout:
     override = override or LayoutOverride()
     if getattr(model.config, "is_encoder_decoder", False):
         raise UnsupportedModel(
-            "models with an encoder and a decoder are not supported", [type(model).__name__], "use a decoder-only model"
+            "models with an encoder and a decoder are not supported",
+            [type(model).__name__],
+            "use a decoder-only model",
         )
     depth, width = _dimensions(model.config.get_text_config(decoder=True))
     decoder = model.get_decoder()
@@ -40,7 +42,9 @@ def find_layout(model: Any, override: LayoutOverride | None = None) -> Layout:
             return prove(subject, blocks_name, blocks)
         except NotTheBlocks as failure:
             failures.append(f"{blocks_name}: {failure.message}")
-    raise UnsupportedModel(f"no list of {depth} decoder blocks of width {width} was found", failures or _lists(model))
+    raise UnsupportedModel(
+        f"no list of {depth} decoder blocks of width {width} was found", failures or _lists(model)
+    )
 
 
 def _dimensions(text: Any) -> tuple[int, int]:
@@ -74,4 +78,6 @@ def _candidates(
 
 
 def _lists(model: nn.Module) -> list[str]:
-    return [f"{name} ({len(m)} modules)" for name, m in model.named_modules() if isinstance(m, nn.ModuleList)][:12]
+    return [
+        f"{name} ({len(m)} modules)" for name, m in model.named_modules() if isinstance(m, nn.ModuleList)
+    ][:12]

@@ -51,7 +51,9 @@ class LayerOutOfRange(ModelError):
     """A block number the model does not have."""
 
     def __init__(self, layer: int, depth: int) -> None:
-        super().__init__(f"layer {layer} does not exist: the model has {depth} blocks", f"use 0 to {depth - 1}")
+        super().__init__(
+            f"layer {layer} does not exist: the model has {depth} blocks", f"use 0 to {depth - 1}"
+        )
         self.layer, self.depth = layer, depth
 
 
@@ -95,5 +97,7 @@ class NoTokens(ModelError):
     """A text that gives no token at all."""
 
     def __init__(self, row: int) -> None:
-        super().__init__(f"row {row} has no tokens", "leave out empty texts, or let the tokenizer add its first token")
+        super().__init__(
+            f"row {row} has no tokens", "leave out empty texts, or let the tokenizer add its first token"
+        )
         self.row = row

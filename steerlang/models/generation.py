@@ -180,7 +180,9 @@ def sample(logits: Tensor, sampling: Sampling, uniform: Tensor) -> Tensor:
     Inverse of the cumulative distribution over tokens from likeliest to least (ties by id): the first token at which
     it exceeds u. top_p keeps the shortest such list whose mass reaches p.
     """
-    probabilities, order = (logits / sampling.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+    probabilities, order = (
+        (logits / sampling.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+    )
     if sampling.top_k:
         probabilities[:, sampling.top_k :] = 0.0
     if sampling.top_p < 1.0:
@@ -200,7 +202,9 @@ def _noise(sampling: Sampling, rows: Sequence[int], steps: int) -> Tensor:
 
 
 def _finished(loaded: LoadedModel, ids: tuple[int, ...], ends: frozenset[int]) -> Generated:
-    text = "" if loaded.tokenizer is None else str(loaded.tokenizer.decode(list(ids), skip_special_tokens=True))
+    text = (
+        "" if loaded.tokenizer is None else str(loaded.tokenizer.decode(list(ids), skip_special_tokens=True))
+    )
     return Generated(ids, text, "end" if ids and ids[-1] in ends else "length")
 
 

@@ -23,7 +23,9 @@ def logits(layout: Layout, states: Tensor) -> Tensor:
     """The decoder's last states ``[M, D]`` (after the final norm) → logits ``[M, V]`` in the model's dtype."""
     if layout.unembedding is None or not layout.decoder_name:
         raise UnsupportedModel(
-            "the model has no head that gives logits", [type(layout.root).__name__], "load a causal language model"
+            "the model has no head that gives logits",
+            [type(layout.root).__name__],
+            "load a causal language model",
         )
     if layout.head_is_linear:
         made: Tensor = layout.unembedding(states)
@@ -52,7 +54,9 @@ class _Given(nn.Module):
         return self._output
 
 
-def through_model(root: Any, decoder: nn.Module, decoder_name: str, output_type: type[Any], states: Tensor) -> Tensor:
+def through_model(
+    root: Any, decoder: nn.Module, decoder_name: str, output_type: type[Any], states: Tensor
+) -> Tensor:
     """Logits ``[M, V]`` of ``states [M, D]`` by the model's own forward, its decoder replaced for the call."""
     parent_name, _, child = decoder_name.rpartition(".")
     parent = root.get_submodule(parent_name)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from steerlang.models.errors import LayerOutOfRange, SiteUnavailable, WidthMismatch
+from steerlang.models.errors import LayerOutOfRange, SiteUnavailable
 from steerlang.models.sites import Place, Point
 
 
@@ -76,12 +76,15 @@ class Layout:
             return self._part(point, self.parts[layer].mlp)
         if kind == "module":
             return self._module(point)
-        raise SiteUnavailable("states per head are not available yet", "use the site attention, or a module by name")
+        raise SiteUnavailable(
+            "states per head are not available yet", "use the site attention, or a module by name"
+        )
 
     def _final_norm(self) -> Place:
         if self.final_norm is None:
             raise SiteUnavailable(
-                "this model has no norm between its last block and its output", "use the residual of the last layer"
+                "this model has no norm between its last block and its output",
+                "use the residual of the last layer",
             )
         return Place(self.final_norm, False, "final_norm", self.depth)
 
@@ -106,9 +109,3 @@ class Layout:
         names = [name for name, _ in self.root.named_modules() if name]
         near = difflib.get_close_matches(path, names, n=3, cutoff=0.5)
         return "the nearest are " + ", ".join(near) if near else "no name is near it"
-
-
-def check_width(directions: Tensor, layout: Layout, where: str) -> None:
-    """Raises WidthMismatch unless the last axis is the model's width."""
-    if directions.shape[-1] != layout.width:
-        raise WidthMismatch(directions.shape[-1], layout.width, where)

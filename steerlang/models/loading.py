@@ -67,7 +67,9 @@ def load(
     if folder.is_dir():
         check_folder(folder)
     elif _looks_like_path(path):
-        raise LoadFailure(f"there is no folder {path}", "give a folder with config.json, or a Hugging Face id")
+        raise LoadFailure(
+            f"there is no folder {path}", "give a folder with config.json, or a Hugging Face id"
+        )
     options = {
         "local_files_only": offline or folder.is_dir(),
         "trust_remote_code": trust_remote_code,
@@ -115,7 +117,9 @@ def _load_weights(path: str, dtype: DtypeName | None, options: dict[str, Any]) -
             **options,
         )
     except Exception as error:
-        raise LoadFailure(f"{path} cannot be loaded: {_first_line(error)}", _advice(error, options)) from error
+        raise LoadFailure(
+            f"{path} cannot be loaded: {_first_line(error)}", _advice(error, options)
+        ) from error
     model, info = loaded
     # The library fills what is missing with random numbers and says so in a log line.
     absent = sorted(str(key) for key in info["missing_keys"])

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from steerlang.models.actions import Add, Operator, Recipe
-from steerlang.models.errors import BadBatch
-from steerlang.models.layout import check_width
+from steerlang.models.errors import BadBatch, WidthMismatch
 from steerlang.models.loading import LoadedModel
 from steerlang.models.passes import Passes
 from steerlang.models.scopes import NONE, AllTokens, TokenScope
 from steerlang.models.sites import Place, Point, first_input, first_tensor
 from steerlang.models.steps import Entry, Step, entry_of, make_step
+from steerlang.models.widths import widths
 
 Key = tuple[Operator, TokenScope]
 
@@ -36,7 +36,9 @@ class Overlay:
         self, loaded: LoadedModel, recipes: Sequence[Recipe], rows: Tensor | Sequence[int] | None = None
     ) -> None:
         if not recipes:
-            raise BadBatch("an overlay without recipes", "give at least one; the empty recipe is the base model")
+            raise BadBatch(
+                "an overlay without recipes", "give at least one; the empty recipe is the base model"
+            )
         self._loaded = loaded
         self._recipes = tuple(recipes)
         self._scopes = _scopes(self._recipes)
@@ -54,13 +56,19 @@ class Overlay:
         return bool(self._plan)
 
     def __enter__(self) -> Overlay:
+        if self._handles:
+            raise BadBatch("this overlay is entered already", "leave it first, or make another")
         try:
             if self._hooks is None:
                 self._hooks = [(place, self._prepare(sequence)) for place, sequence in self._plan]
             for place, steer in self._hooks:
                 self._install(place, steer)
-            if self._steps and (len(self._recipes) > 1 or any(not isinstance(s, AllTokens) for s in self._scopes)):
-                hook = self._loaded.layout.decoder.register_forward_pre_hook(self._before_pass, with_kwargs=True)
+            if self._steps and (
+                len(self._recipes) > 1 or any(not isinstance(s, AllTokens) for s in self._scopes)
+            ):
+                hook = self._loaded.layout.decoder.register_forward_pre_hook(
+                    self._before_pass, with_kwargs=True
+                )
                 self._handles.append(hook)
             self._bind(self._rows)
         except BaseException:
@@ -102,7 +110,9 @@ class Overlay:
             return None
         index = torch.as_tensor(rows, dtype=torch.long)
         if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < len(self._recipes):
-            raise BadBatch(f"rows name recipe {int(index.max())} of {len(self._recipes)}", "recipes count from 0")
+            raise BadBatch(
+                f"rows name recipe {int(index.max())} of {len(self._recipes)}", "recipes count from 0"
+            )
         return index.to(self._loaded.device) if len(self._recipes) > 1 else None
 
     def _bind(self, rows: Tensor | None) -> None:
@@ -118,7 +128,9 @@ class Overlay:
         if self._rows is None:
             raise BadBatch(f"{len(self._recipes)} recipes, and no word on which row takes which", "give rows")
         if batch % self._rows.shape[0]:
-            raise BadBatch(f"recipes for {self._rows.shape[0]} rows, in a batch of {batch}", "begin a new batch first")
+            raise BadBatch(
+                f"recipes for {self._rows.shape[0]} rows, in a batch of {batch}", "begin a new batch first"
+            )
         self._bind(self._rows.repeat_interleave(batch // self._rows.shape[0]))
 
     def _prepare(self, sequence: Sequence[tuple[Key, list[Entry]]]) -> _Steer:
@@ -176,7 +188,9 @@ def _scopes(recipes: Sequence[Recipe]) -> tuple[TokenScope, ...]:
     return tuple(dict.fromkeys(action.tokens for recipe in recipes for action in recipe))
 
 
-def _plan(loaded: LoadedModel, recipes: Sequence[Recipe]) -> list[tuple[Place, list[tuple[Key, list[Entry]]]]]:
+def _plan(
+    loaded: LoadedModel, recipes: Sequence[Recipe]
+) -> list[tuple[Place, list[tuple[Key, list[Entry]]]]]:
     """For each place, in model order: the steps and, for each, every recipe's entry."""
     at: dict[Point, list[list[tuple[Key, Entry]]]] = {}
     for r, recipe in enumerate(recipes):
@@ -186,10 +200,13 @@ def _plan(loaded: LoadedModel, recipes: Sequence[Recipe]) -> list[tuple[Place, l
                 if entry is None:
                     continue
                 point = Point(action.site, layer)
-                if action.site.kind != "module":
-                    check_width(entry[0], loaded.layout, str(point))
                 lists = at.setdefault(point, [[] for _ in recipes])
                 lists[r].append(((action.operator, action.tokens), entry))
+    wide = widths(loaded.layout, at)
+    for point, lists in at.items():
+        for vectors in (entry[0] for actions in lists for _, entry in actions if entry is not None):
+            if vectors.shape[-1] != wide[point]:
+                raise WidthMismatch(vectors.shape[-1], wide[point], str(point))
     return [(loaded.layout.place(point), _align(lists)) for point, lists in at.items()]
 
 
@@ -199,7 +216,9 @@ def _align(lists: Sequence[Sequence[tuple[Key, Entry]]]) -> list[tuple[Key, list
     for r, actions in enumerate(lists):
         at = 0
         for key, entry in _summed(actions):
-            spot = next((i for i in range(at, len(steps)) if steps[i][0] == key and steps[i][1][r] is None), None)
+            spot = next(
+                (i for i in range(at, len(steps)) if steps[i][0] == key and steps[i][1][r] is None), None
+            )
             if spot is None:
                 steps.append((key, [None] * len(lists)))
                 spot = len(steps) - 1
@@ -213,7 +232,13 @@ def _summed(actions: Sequence[tuple[Key, Entry]]) -> list[tuple[Key, Entry]]:
     joined: list[tuple[Key, Entry]] = []
     for key, entry in actions:
         last = joined[-1] if joined else None
-        if last is not None and entry is not None and last[1] is not None and last[0] == key and key[0] == Add("free"):
+        if (
+            last is not None
+            and entry is not None
+            and last[1] is not None
+            and last[0] == key
+            and key[0] == Add("free")
+        ):
             vectors = torch.cat([last[1][0].cpu(), entry[0].cpu()])
             joined[-1] = (key, (vectors, last[1][1] + entry[1]))
         else:

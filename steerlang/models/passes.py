@@ -52,13 +52,17 @@ class Passes:
         ids = given.get("input_ids")
         tokens = ids if isinstance(ids, Tensor) else given.get("inputs_embeds")
         if not isinstance(tokens, Tensor):
-            raise ModelError("the decoder was called without tokens", "call the model with input_ids or inputs_embeds")
+            raise ModelError(
+                "the decoder was called without tokens", "call the model with input_ids or inputs_embeds"
+            )
         self.shape = (tokens.shape[0], tokens.shape[1])
         if not self._positional:
             return
         cache = given.get("past_key_values")
         past = int(cache.get_seq_length()) if cache is not None else 0
-        view = self._view(ids if isinstance(ids, Tensor) else None, given.get("attention_mask"), past, tokens.device)
+        view = self._view(
+            ids if isinstance(ids, Tensor) else None, given.get("attention_mask"), past, tokens.device
+        )
         self.masks = [_with_width(scope.answer(view)) for scope in self._scopes]
 
     def _view(self, ids: Tensor | None, mask: Any, past: int, device: torch.device) -> PassView:
@@ -84,7 +88,12 @@ class Passes:
     def _continues(self, ids: Tensor | None) -> bool:
         """Decoding without a cache: the prompt again, and one token more than last time."""
         before = self._prompt_ids
-        if ids is None or before is None or ids.shape[0] != before.shape[0] or ids.shape[1] != self._last_length + 1:
+        if (
+            ids is None
+            or before is None
+            or ids.shape[0] != before.shape[0]
+            or ids.shape[1] != self._last_length + 1
+        ):
             return False
         return torch.equal(ids[:, : before.shape[1]], before)
 
@@ -113,4 +122,3 @@ def _repeat(values: Tensor, batch: int, what: str) -> Tensor:
 
 def _with_width(answer: Answer) -> Answer:
     return answer if isinstance(answer, Whole) else answer[..., None]
-

@@ -68,7 +68,9 @@ class Index(Selector):
 
     def __post_init__(self) -> None:
         if self.i < 0:
-            raise ModelError(f"index {self.i} is negative", "positions count from 0; use FromEnd to count from the end")
+            raise ModelError(
+                f"index {self.i} is negative", "positions count from 0; use FromEnd to count from the end"
+            )
 
     def positions(self, item: TokenisedItem) -> Sequence[int]:
         return (self.i,) if self.i < len(item) else ()
@@ -97,7 +99,9 @@ class Span(Selector):
 
     def __post_init__(self) -> None:
         if not 0 <= self.a <= self.b:
-            raise ModelError(f"span({self.a}, {self.b}) is empty", "give first and last token, from 0, in this order")
+            raise ModelError(
+                f"span({self.a}, {self.b}) is empty", "give first and last token, from 0, in this order"
+            )
 
     def positions(self, item: TokenisedItem) -> Sequence[int]:
         return range(self.a, self.b + 1) if self.b < len(item) else ()

@@ -65,7 +65,9 @@ def prove(subject: Subject, blocks_name: str, blocks: tuple[nn.Module, ...]) -> 
         blocks=blocks,
         blocks_name=blocks_name,
         parts=tuple(record.parts),
-        final_norm=next((m for m, i, o in record.after if _is_norm(m) and close(i, out) and close(o, last)), None),
+        final_norm=next(
+            (m for m, i, o in record.after if _is_norm(m) and close(i, out) and close(o, last)), None
+        ),
         unembedding=subject.model.get_output_embeddings(),
         head_is_linear=_is_linear_head(subject, record, logits),
         output_type=type(record.decoder_output),
@@ -142,7 +144,11 @@ def _watch_block(block: nn.Module, subject: Subject, record: Record) -> list[Any
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             made = first_tensor(output)
             # Cloned: some blocks add to a module's output in place afterwards.
-            if made is not None and made.shape[-1:] == shape[-1:] and made.numel() == ROWS * LENGTH * subject.width:
+            if (
+                made is not None
+                and made.shape[-1:] == shape[-1:]
+                and made.numel() == ROWS * LENGTH * subject.width
+            ):
                 seen[name] = made.reshape(shape).clone()
 
         return hook
@@ -166,7 +172,9 @@ def _watch_block(block: nn.Module, subject: Subject, record: Record) -> list[Any
 
 def _check_chain(record: Record, blocks: tuple[nn.Module, ...], width: int) -> None:
     if len(record.left) != len(blocks) or len(record.entered) != len(blocks):
-        raise NotTheBlocks(f"{len(record.left)} of {len(blocks)} modules take and give states of width {width}")
+        raise NotTheBlocks(
+            f"{len(record.left)} of {len(blocks)} modules take and give states of width {width}"
+        )
     for layer, (out, following) in enumerate(zip(record.left, record.entered[1:], strict=False)):
         if not torch.equal(out, following):
             raise NotTheBlocks(f"what leaves module {layer} is not what enters module {layer + 1}")

@@ -101,7 +101,11 @@ class BatchReads:
 
 def _plan(reader: Reader, group: Sequence[int], length: int, device: torch.device) -> _Plan | None:
     wanted = reader.wanted
-    mine = [(row, index) for row, index in enumerate(group) if index in wanted.starts and len(wanted.positions[index])]
+    mine = [
+        (row, index)
+        for row, index in enumerate(group)
+        if index in wanted.starts and len(wanted.positions[index])
+    ]
     if not mine:
         return None
     single = wanted.each or all(len(wanted.positions[index]) == 1 for _, index in mine)
@@ -126,7 +130,9 @@ def _plan(reader: Reader, group: Sequence[int], length: int, device: torch.devic
     )
 
 
-def _mean_weights(wanted: Wanted, mine: Sequence[tuple[int, int]], length: int, device: torch.device) -> Tensor:
+def _mean_weights(
+    wanted: Wanted, mine: Sequence[tuple[int, int]], length: int, device: torch.device
+) -> Tensor:
     """Rows ``[K, 1, T]`` of 1/count at the positions wanted and 0 elsewhere."""
     weights = torch.zeros(len(mine), 1, length)
     for k, (_, index) in enumerate(mine):

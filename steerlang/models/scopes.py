@@ -102,6 +102,7 @@ class AtText(TokenScope):
         at = view.marks.get(self)
         if at is None:
             raise BadBatch(
-                f"steering at {self.text!r} without knowing where it is", "begin the batch with marks, or give texts"
+                f"steering at {self.text!r} without knowing where it is",
+                "begin the batch with marks, or give texts",
             )
         return view.positions == at

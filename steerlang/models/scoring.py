@@ -117,7 +117,11 @@ def mean_kl(
 
 
 def _final_states(
-    loaded: LoadedModel, texts: Sequence[ScoredText], overlay: Overlay, rows: Sequence[int] | None, batch_tokens: int
+    loaded: LoadedModel,
+    texts: Sequence[ScoredText],
+    overlay: Overlay,
+    rows: Sequence[int] | None,
+    batch_tokens: int,
 ) -> Iterator[tuple[list[int], Tensor]]:
     """Batches as (indices, the decoder's last states ``[M, D]`` at the positions that predict completion tokens)."""
     layout = loaded.layout
@@ -137,7 +141,10 @@ def _final_states(
             for k, i in enumerate(group)
             for position in range(len(texts[i].prompt) - 1, len(texts[i].ids) - 1)
         ]
-        yield group, states.reshape(-1, states.shape[-1])[torch.tensor(at, dtype=torch.long, device=ids.device)]
+        yield (
+            group,
+            states.reshape(-1, states.shape[-1])[torch.tensor(at, dtype=torch.long, device=ids.device)],
+        )
 
 
 def _checked_overlay(

@@ -8,7 +8,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-SiteKind = Literal["residual", "residual_in", "attention", "mlp", "embedding", "final_norm", "heads", "module"]
+SiteKind = Literal[
+    "residual", "residual_in", "attention", "mlp", "embedding", "final_norm", "heads", "module"
+]
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,11 @@ class Point:
     layer: int = 0
 
     def __str__(self) -> str:
-        return str(self.site) if self.site.kind in ("embedding", "final_norm") else f"{self.site} of layer {self.layer}"
+        return (
+            str(self.site)
+            if self.site.kind in ("embedding", "final_norm")
+            else f"{self.site} of layer {self.layer}"
+        )
 
 
 def points(site: Site, layers: Iterable[int]) -> tuple[Point, ...]:

@@ -16,7 +16,9 @@ from torch import Tensor
 from steerlang.kernels import steering
 from steerlang.models.actions import Ablate, Add, Clamp, Operator, Rotate, SteeringAction
 
-Entry = tuple[Tensor, tuple[float, ...]] | None  # directions [N, D] and scales of one recipe, None where it has none
+Entry = (
+    tuple[Tensor, tuple[float, ...]] | None
+)  # directions [N, D] and scales of one recipe, None where it has none
 
 
 class Step(ABC):
@@ -74,7 +76,12 @@ class NormedAddStep(Step):
     """Addition with ``keep`` or ``cap``."""
 
     def __init__(
-        self, scope: int, entries: Sequence[Entry], width: int, device: torch.device, norm: Literal["keep", "cap"]
+        self,
+        scope: int,
+        entries: Sequence[Entry],
+        width: int,
+        device: torch.device,
+        norm: Literal["keep", "cap"],
     ) -> None:
         super().__init__(scope, [_acts(entry) for entry in entries], device)
         self._table = _deltas(entries, width, device)
@@ -91,7 +98,9 @@ class NormedAddStep(Step):
 class RotateStep(Step):
     """In-context-vector rotation; the weights are λ_i/N."""
 
-    def __init__(self, scope: int, entries: Sequence[Entry], width: int, device: torch.device, gain: bool) -> None:
+    def __init__(
+        self, scope: int, entries: Sequence[Entry], width: int, device: torch.device, gain: bool
+    ) -> None:
         super().__init__(scope, [_acts(entry) for entry in entries], device)
         most = max(len(entry[1]) for entry in entries if entry is not None)
         self._all_units = torch.zeros(len(entries), most, width, device=device)
@@ -139,7 +148,9 @@ class AblateStep(Step):
 class ClampStep(Step):
     """Sets the component along a direction."""
 
-    def __init__(self, scope: int, entries: Sequence[Entry], width: int, device: torch.device, to: float) -> None:
+    def __init__(
+        self, scope: int, entries: Sequence[Entry], width: int, device: torch.device, to: float
+    ) -> None:
         super().__init__(scope, [_acts(entry) for entry in entries], device)
         self._to = torch.tensor(to, device=device)
         self._units = steering.unit_length(_deltas(entries, width, device))
@@ -170,7 +181,12 @@ class ReplaceStep(Step):
 
 
 def make_step(
-    operator: Operator, scope: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
+    operator: Operator,
+    scope: int,
+    entries: Sequence[Entry],
+    width: int,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> Step:
     """The step of an operator, for the entries of all recipes."""
     if isinstance(operator, Add):

@@ -35,9 +35,15 @@ def tokenise(tokenizer: Any, texts: Sequence[str], *, add_special_tokens: bool =
         return []
     fast = bool(getattr(tokenizer, "is_fast", False))
     encoded = tokenizer(
-        list(texts), add_special_tokens=add_special_tokens, padding=False, truncation=False, return_offsets_mapping=fast
+        list(texts),
+        add_special_tokens=add_special_tokens,
+        padding=False,
+        truncation=False,
+        return_offsets_mapping=fast,
     )
-    special = {int(i): str(t) for t, i in zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True)}
+    special = {
+        int(i): str(t) for t, i in zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True)
+    }
     items = []
     for row, text in enumerate(texts):
         ids = tuple(int(i) for i in encoded["input_ids"][row])
@@ -49,7 +55,9 @@ def tokenise(tokenizer: Any, texts: Sequence[str], *, add_special_tokens: bool =
     return items
 
 
-def batches(lengths: Sequence[int], budget: int, *, extra: int = 0, equal: bool = False) -> Iterator[list[int]]:
+def batches(
+    lengths: Sequence[int], budget: int, *, extra: int = 0, equal: bool = False
+) -> Iterator[list[int]]:
     """Indices grouped so that (longest + extra) × rows ≤ ``budget`` tokens, longest first; at least one row each.
 
     ``equal`` groups only rows of one length (for models that cannot be padded). The order is a function of the

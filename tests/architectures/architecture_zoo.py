@@ -50,7 +50,9 @@ CONFIGS: dict[str, Any] = {
     "gemma3": Gemma3TextConfig(**_COMMON, head_dim=8, sliding_window=6),
     "phi3": Phi3Config(**_COMMON),
     "olmo2": Olmo2Config(**_COMMON),
-    "gpt2": GPT2Config(vocab_size=VOCABULARY, n_embd=WIDTH, n_layer=DEPTH, n_head=4, n_positions=64, initializer_range=0.2, **_IDS),
+    "gpt2": GPT2Config(
+        vocab_size=VOCABULARY, n_embd=WIDTH, n_layer=DEPTH, n_head=4, n_positions=64, initializer_range=0.2, **_IDS
+    ),
     "gpt_neox": GPTNeoXConfig(**_PLAIN, intermediate_size=48),
     "gpt_neox_sequential": GPTNeoXConfig(**_PLAIN, intermediate_size=48, use_parallel_residual=False),
     "falcon": FalconConfig(**_PLAIN, num_kv_heads=4),
@@ -59,7 +61,9 @@ CONFIGS: dict[str, Any] = {
         vocab_size=VOCABULARY, hidden_size=WIDTH, ffn_dim=48, num_hidden_layers=DEPTH, num_attention_heads=4,
         max_position_embeddings=64, word_embed_proj_dim=WIDTH, init_std=0.2, **_IDS,
     ),
-    "bloom": BloomConfig(vocab_size=VOCABULARY, hidden_size=WIDTH, n_layer=DEPTH, n_head=4, initializer_range=0.2, **_IDS),
+    "bloom": BloomConfig(
+        vocab_size=VOCABULARY, hidden_size=WIDTH, n_layer=DEPTH, n_head=4, initializer_range=0.2, **_IDS
+    ),
     "mixtral": MixtralConfig(**_COMMON, num_local_experts=4, num_experts_per_tok=2),
     "qwen3_moe": Qwen3MoeConfig(
         **_COMMON, head_dim=8, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16, norm_topk_prob=True

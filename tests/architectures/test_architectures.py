@@ -56,7 +56,10 @@ LENGTHS = (5, 9, 3, 9, 7)
 
 def texts(seed: int = 0) -> list[TokenisedItem]:
     generator = torch.Generator().manual_seed(seed)
-    return [TokenisedItem(tuple(torch.randint(3, VOCABULARY, (n,), generator=generator).tolist())) for n in LENGTHS]
+    return [
+        TokenisedItem(tuple(torch.randint(3, VOCABULARY, (n,), generator=generator).tolist()))
+        for n in LENGTHS
+    ]
 
 
 def directions(seed: int = 0, scale: float = 1.0) -> dict[int, Tensor]:
@@ -83,7 +86,10 @@ def block_states(loaded: LoadedModel, ids: tuple[int, ...]) -> dict[str, list[Te
 
     handles = []
     for block in loaded.layout.blocks:
-        handles += [block.register_forward_pre_hook(before, with_kwargs=True), block.register_forward_hook(after)]
+        handles += [
+            block.register_forward_pre_hook(before, with_kwargs=True),
+            block.register_forward_hook(after),
+        ]
     with torch.no_grad():
         loaded.model(input_ids=torch.tensor([ids]))
     for handle in handles:
@@ -130,7 +136,7 @@ def test_what_a_block_adds_is_the_sum_of_its_parts(loaded: LoadedModel, architec
     sites = (RESIDUAL_IN, ATTENTION, MLP, RESIDUAL)
     requests = [CaptureRequest((0, 1, 2), points(site, range(DEPTH)), All()) for site in sites]
     if architecture == "granite":
-        with pytest.raises(SiteUnavailable, match="0.3 × the output of self_attn"):
+        with pytest.raises(SiteUnavailable, match=r"0\.3 × the output of self_attn"):
             capture(loaded, items, requests)
         return
     entered, attention, mlp, left = (result.states for result in capture(loaded, items, requests))
@@ -146,7 +152,9 @@ def test_embedding_enters_block_0_and_the_final_norm_leaves_the_decoder(loaded: 
         with torch.no_grad():
             wanted = loaded.layout.decoder(input_ids=torch.tensor([item.ids]))[0][0, -1]
         np.testing.assert_allclose(final.states[i, 0], wanted.numpy(), rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(embedding.states[i, 0], block_states(loaded, item.ids)["in"][0][-1].numpy(), rtol=1e-5)
+        np.testing.assert_allclose(
+            embedding.states[i, 0], block_states(loaded, item.ids)["in"][0][-1].numpy(), rtol=1e-5
+        )
 
 
 def test_steering_leaves_no_trace_even_when_the_inside_raises(loaded: LoadedModel) -> None:
@@ -157,7 +165,10 @@ def test_steering_leaves_no_trace_even_when_the_inside_raises(loaded: LoadedMode
     assert all(not torch.allclose(a, b, atol=1e-3) for a, b in zip(before, during, strict=True))
     with pytest.raises(RuntimeError, match="inside"), Overlay(loaded, [strong_recipe(GeneratedTokens())]):
         raise RuntimeError("inside")
-    with pytest.raises(RuntimeError, match="not finite|size|shape"), Overlay(loaded, [strong_recipe(AllTokens())]):
+    with (
+        pytest.raises(RuntimeError, match=r"not finite|size|shape"),
+        Overlay(loaded, [strong_recipe(AllTokens())]),
+    ):
         loaded.model(inputs_embeds=torch.zeros(1, 2, WIDTH + 1))
     assert all(torch.equal(a, b) for a, b in zip(before, base_logits(loaded, items), strict=True))
 
@@ -170,7 +181,9 @@ def test_a_free_addition_adds_exactly_what_it_says(loaded: LoadedModel) -> None:
     with Overlay(loaded, [(SteeringAction(Add(), RESIDUAL, {1: v}, (0.5,)),)]):
         moved = capture(loaded, [item], request)[0].states
     np.testing.assert_array_equal(moved[:, 0], plain[:, 0])
-    np.testing.assert_allclose(moved[:, 1] - plain[:, 1], np.broadcast_to(0.5 * v.numpy(), moved[:, 1].shape), atol=1e-5)
+    np.testing.assert_allclose(
+        moved[:, 1] - plain[:, 1], np.broadcast_to(0.5 * v.numpy(), moved[:, 1].shape), atol=1e-5
+    )
     np.testing.assert_array_equal(moved[:, 1], moved[:, 2])
 
 
@@ -198,9 +211,13 @@ def test_left_and_right_padding_agree_in_a_plain_forward(loaded: LoadedModel) ->
         with Overlay(loaded, [recipe]), torch.no_grad():
             wanted.append(loaded.model(input_ids=torch.tensor([item.ids])).logits[0, -1])
     for left in (True, False):
-        rows = [(0,) * (longest - len(i)) * left + i.ids + (0,) * (longest - len(i)) * (not left) for i in items]
+        rows = [
+            (0,) * (longest - len(i)) * left + i.ids + (0,) * (longest - len(i)) * (not left) for i in items
+        ]
         mask = torch.tensor([[int(t != 0) for t in row] for row in rows])
-        extra = {"position_ids": (mask.cumsum(-1) - 1).clamp_min(0)} if loaded.layout.takes_position_ids else {}
+        extra = (
+            {"position_ids": (mask.cumsum(-1) - 1).clamp_min(0)} if loaded.layout.takes_position_ids else {}
+        )
         with Overlay(loaded, [recipe]), torch.no_grad():
             logits = loaded.model(input_ids=torch.tensor(rows), attention_mask=mask, **extra).logits
         for k, item in enumerate(items):
@@ -222,7 +239,11 @@ def test_the_library_generates_steered_as_we_do(loaded: LoadedModel) -> None:
     for use_cache in (True, False):
         with Overlay(loaded, [recipe]), torch.no_grad():
             made = loaded.model.generate(
-                torch.tensor([item.ids]), max_new_tokens=4, do_sample=False, use_cache=use_cache, eos_token_id=None
+                torch.tensor([item.ids]),
+                max_new_tokens=4,
+                do_sample=False,
+                use_cache=use_cache,
+                eos_token_id=None,
             )
         assert ours == tuple(made[0, len(item) :].tolist())
 
@@ -244,7 +265,9 @@ def test_scale_0_is_the_base_to_the_bit(loaded: LoadedModel) -> None:
 def test_half_precision_is_near_float32(name: str, dtype: torch.dtype) -> None:
     full, half = wrap(build(name), None), wrap(build(name, dtype), None)
     assert half.layout.dtype == dtype
-    assert [(p.attention, p.mlp) for p in half.layout.parts] == [(p.attention, p.mlp) for p in full.layout.parts]
+    assert [(p.attention, p.mlp) for p in half.layout.parts] == [
+        (p.attention, p.mlp) for p in full.layout.parts
+    ]
     items, recipe = texts(14), strong_recipe(AllTokens())
     requests = [CaptureRequest((0, 1, 2, 3, 4), points(RESIDUAL, range(DEPTH)), Mean())]
     with Overlay(full, [recipe]):
@@ -262,13 +285,19 @@ def _uncached(loaded: LoadedModel, item: TokenisedItem, recipe: Recipe, steps: i
     with Overlay(loaded, [recipe]) as overlay, torch.no_grad():
         overlay.begin(prompt_lengths=[len(item)])
         for _ in range(steps):
-            ids.append(int(loaded.model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1].argmax()))
+            ids.append(
+                int(loaded.model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1].argmax())
+            )
     return tuple(ids[len(item) :])
 
 
-def _uncached_likelihood(loaded: LoadedModel, item: TokenisedItem, new: tuple[int, ...], recipe: Recipe) -> float:
+def _uncached_likelihood(
+    loaded: LoadedModel, item: TokenisedItem, new: tuple[int, ...], recipe: Recipe
+) -> float:
     ids = item.ids + new
     with Overlay(loaded, [recipe]) as overlay, torch.no_grad():
         overlay.begin(prompt_lengths=[len(item)])
-        logits = loaded.model(input_ids=torch.tensor([ids]), use_cache=False).logits[0].double().log_softmax(-1)
+        logits = (
+            loaded.model(input_ids=torch.tensor([ids]), use_cache=False).logits[0].double().log_softmax(-1)
+        )
     return sum(float(logits[len(item) - 1 + k, token]) for k, token in enumerate(new))

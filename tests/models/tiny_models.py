@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from steerlang.models import LoadedModel, TokenisedItem, wrap
 
@@ -40,6 +41,20 @@ def random_items(count: int, seed: int = 0, shortest: int = 1, longest: int = 12
     ]
 
 
-def random_directions(seed: int, vectors: int = 1, layers: tuple[int, ...] = tuple(range(DEPTH))) -> dict[int, torch.Tensor]:
+def random_directions(
+    seed: int, vectors: int = 1, layers: tuple[int, ...] = tuple(range(DEPTH))
+) -> dict[int, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return {layer: torch.randn(vectors, WIDTH, generator=generator) for layer in layers}
+
+
+def byte_tokenizer() -> PreTrainedTokenizerFast:
+    """One token a byte, `<s>` in front."""
+    specials = ["<pad>", "<s>", "</s>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: i for i, token in enumerate(specials + alphabet)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")

@@ -1,0 +1,157 @@
+"""Operators on states: formulas, laws, dtypes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from steerlang.kernels import steering
+from steerlang.kernels.errors import NumericsError
+
+torch.set_num_threads(1)
+SEEDS = st.integers(0, 100_000)
+DTYPES = st.sampled_from([torch.float32, torch.bfloat16, torch.float16])
+
+
+def states(seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    size = torch.rand(2, 3, 1, generator=generator) * 20
+    return (torch.randn(2, 3, 8, generator=generator) * size).to(dtype)
+
+
+def vectors(seed: int, n: int = 1) -> Tensor:
+    return torch.randn(n, 8, generator=torch.Generator().manual_seed(seed + 1))
+
+
+def test_add_masked_leaves_the_rest_to_the_bit() -> None:
+    h, v = states(0), vectors(0)[0]
+    mask = torch.tensor([[1, 0, 1], [0, 0, 1]]).bool()[..., None]
+    out = steering.add_masked(h, v, mask.float())
+    assert torch.equal(out[~mask[..., 0]], h[~mask[..., 0]])
+    assert torch.equal(out[mask[..., 0]], (h + v)[mask[..., 0]])
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=SEEDS, scale=st.floats(-50, 50))
+def test_keep_preserves_norms(seed: int, scale: float) -> None:
+    h = states(seed)
+    out = steering.add_keep(h, scale * vectors(seed)[0])
+    torch.testing.assert_close(out.norm(dim=-1), h.norm(dim=-1), rtol=1e-5, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=SEEDS, scale=st.floats(-50, 50))
+def test_cap_never_grows_and_is_free_addition_where_the_norm_shrank(seed: int, scale: float) -> None:
+    h, delta = states(seed), scale * vectors(seed)[0]
+    out, free = steering.add_cap(h, delta), h + delta
+    assert (out.norm(dim=-1) <= h.norm(dim=-1) * (1 + 1e-5) + 1e-6).all()
+    shrank = free.norm(dim=-1) < h.norm(dim=-1)
+    torch.testing.assert_close(out[shrank], free[shrank], rtol=1e-5, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=SEEDS, dtype=DTYPES)
+def test_zero_delta_is_the_identity_to_the_bit(seed: int, dtype: torch.dtype) -> None:
+    h, zero = states(seed, dtype), torch.zeros(8)
+    for operator in (steering.add_keep, steering.add_cap):
+        assert torch.equal(operator(h, zero), h)
+    assert torch.equal(steering.add(h, zero.to(dtype)), h)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=SEEDS, weight=st.floats(-3, 3), n=st.integers(1, 3), gain=st.booleans())
+def test_rotate_preserves_norms(seed: int, weight: float, n: int, gain: bool) -> None:
+    h, units = states(seed), steering.unit_length(vectors(seed, n))[None]
+    weights = torch.full((1, 1, n), weight / n)
+    out = steering.rotate(h, units, weights) if gain else steering.rotate_plain(h, weights @ units)
+    torch.testing.assert_close(out.norm(dim=-1), h.norm(dim=-1), rtol=1e-5, atol=1e-5)
+
+
+def test_rotate_by_hand() -> None:
+    """m = (2, 0) and v along (0, 1) with λ = 1 turns by 45°; v opposite to m doubles its weight."""
+    m = torch.tensor([[[2.0, 0.0]]])
+    across = steering.rotate(m, torch.tensor([[[0.0, 1.0]]]), torch.tensor([[[1.0]]]))
+    torch.testing.assert_close(across, torch.tensor([[[math.sqrt(2), math.sqrt(2)]]]))
+    opposite = torch.tensor([[[-1.0, 0.0]]])
+    torch.testing.assert_close(steering.rotate(m, opposite, torch.tensor([[[0.6]]])), -m)  # 1 − 2·0.6 < 0
+    torch.testing.assert_close(steering.rotate_plain(m, 0.6 * opposite), m)  # 1 − 0.6 > 0
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=SEEDS, gain=st.booleans())
+def test_scale_a_tenth_turns_by_at_most_the_published_angle(seed: int, gain: bool) -> None:
+    """With λ = 0.1 and gain at most 2 the turn is at most arctan-like 11.6°; without gain, 5.8°."""
+    h, units = states(seed), steering.unit_length(vectors(seed))[None]
+    weights = torch.full((1, 1, 1), 0.1)
+    out = steering.rotate(h, units, weights) if gain else steering.rotate_plain(h, weights @ units)
+    cosine = torch.nn.functional.cosine_similarity(h.double(), out.double(), dim=-1).clamp(-1, 1)
+    angle = torch.rad2deg(torch.arccos(cosine)).max()
+    assert float(angle) <= (8.2 if gain else 5.8)
+
+
+def test_vectors_share_the_division_and_zero_vectors_count() -> None:
+    h, pair = states(3), vectors(3, 2)
+    zero = torch.stack([pair[0], torch.zeros(8)])
+    with_zero = steering.rotate(h, steering.unit_length(zero)[None], torch.tensor([[[0.2, 0.7]]]) / 2)
+    alone = steering.rotate(h, steering.unit_length(pair[:1])[None], torch.tensor([[[0.1]]]))
+    torch.testing.assert_close(with_zero, alone)
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=SEEDS, dtype=DTYPES)
+def test_dtype_and_shape_stay(seed: int, dtype: torch.dtype) -> None:
+    h, v = states(seed, dtype), vectors(seed)
+    units = steering.unit_length(v)
+    made = [
+        steering.add_keep(h, v[0]),
+        steering.add_cap(h, v[0]),
+        steering.rotate(h, units[None], torch.tensor([[[0.3]]])),
+        steering.rotate_plain(h, units[None] * 0.3),
+        steering.ablate(h, steering.orthonormal_basis(v)[None], torch.tensor(1.0)),
+        steering.clamp(h, units[None], torch.tensor(2.0)),
+        steering.replace(h, v[0]),
+    ]
+    assert all(out.dtype == dtype and out.shape == h.shape for out in made)
+    flat = steering.rotate(h.reshape(6, 8), units[None], torch.tensor([[[0.3]]]))
+    assert torch.equal(flat.reshape(2, 3, 8), made[2])
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=SEEDS)
+def test_ablation_takes_the_span_out_once_and_for_all(seed: int) -> None:
+    h, v = states(seed), vectors(seed, 3)
+    v[2] = 2 * v[0] - v[1]  # the span has two dimensions
+    basis = steering.orthonormal_basis(v)
+    assert basis.shape == (2, 8)
+    out = steering.ablate(h, basis[None], torch.tensor(1.0))
+    torch.testing.assert_close(out @ v.T, torch.zeros(2, 3, 3), rtol=0, atol=2e-4)
+    torch.testing.assert_close(
+        steering.ablate(out, basis[None], torch.tensor(1.0)), out, rtol=1e-5, atol=1e-5
+    )
+    half = steering.ablate(h, basis[None], torch.tensor(0.5))
+    torch.testing.assert_close(half, (h + out) / 2, rtol=1e-5, atol=1e-5)
+
+
+def test_clamp_sets_one_component_and_replace_sets_all() -> None:
+    h, unit = states(4), steering.unit_length(vectors(4))
+    out = steering.clamp(h, unit[None], torch.tensor(3.0))
+    torch.testing.assert_close(out @ unit[0], torch.full((2, 3), 3.0), rtol=1e-5, atol=1e-5)
+    rest = out - (out @ unit[0])[..., None] * unit[0]
+    torch.testing.assert_close(rest, h - (h @ unit[0])[..., None] * unit[0], rtol=1e-4, atol=1e-4)
+    assert torch.equal(steering.replace(h, unit[0]), unit[0].expand(2, 3, 8))
+
+
+def test_units() -> None:
+    v = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
+    assert steering.in_unit(v, "raw").tolist() == v.tolist()
+    torch.testing.assert_close(steering.in_unit(v, "unit"), torch.tensor([[0.6, 0.8], [0.0, 0.0]]))
+    torch.testing.assert_close(
+        steering.in_unit(v, "residual", torch.tensor([10.0, 7.0])), torch.tensor([[6.0, 8.0], [0, 0]])
+    )
+    with pytest.raises(NumericsError, match="mean norm"):
+        steering.in_unit(v, "residual")

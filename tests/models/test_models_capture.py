@@ -1,0 +1,195 @@
+"""Reading states: one pass for many requests, exact rows, bounded memory, honest about what is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_models import DEPTH, WIDTH, loaded_llama, random_items
+
+from steerlang.models import (
+    EMBEDDING,
+    FINAL_NORM,
+    HEADS,
+    MLP,
+    RESIDUAL,
+    RESIDUAL_IN,
+    CaptureRequest,
+    LoadedModel,
+    Point,
+    TokenisedItem,
+    capture,
+    module_site,
+    points,
+    result_shape,
+)
+from steerlang.models.errors import BadBatch, LayerOutOfRange, NonFinite, SiteUnavailable
+from steerlang.models.positions import All, First, Index, Last, Mean, Selector, Span
+
+EVERY_LAYER = points(RESIDUAL, range(DEPTH))
+SELECTORS: list[Selector] = [Last(), First(), Mean(), All(), Index(3), Span(1, 3)]
+
+
+def alone(loaded: LoadedModel, item: TokenisedItem) -> np.ndarray[Any, Any]:
+    """Block outputs ``[T, L, D]`` of one text, by hooks placed by hand."""
+    seen: list[torch.Tensor] = []
+    handles = [
+        b.register_forward_hook(lambda _, __, out: seen.append(out[0].clone()))
+        for b in loaded.model.model.layers
+    ]
+    with torch.no_grad():
+        loaded.model(input_ids=torch.tensor([item.ids]))
+    for handle in handles:
+        handle.remove()
+    return torch.stack(seen, 1).numpy()
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    seed=st.integers(0, 1000), budget=st.sampled_from([1, 13, 40, 4096]), selector=st.sampled_from(SELECTORS)
+)
+def test_a_batch_is_its_items_alone(llama: LoadedModel, seed: int, budget: int, selector: Selector) -> None:
+    items = random_items(6, seed)
+    chosen = (4, 0, 0, 5, 2)
+    result = capture(llama, items, [CaptureRequest(chosen, EVERY_LAYER, selector)], batch_tokens=budget)[0]
+    for place, index in enumerate(chosen):
+        at = list(selector.positions(items[index]))
+        states = alone(llama, items[index])[at]
+        rows = result.states[result.offsets[place] : result.offsets[place + 1]]
+        assert bool(result.found[place]) == bool(at)
+        if selector.reads == "each":
+            np.testing.assert_allclose(rows, states, rtol=1e-4, atol=1e-5)
+        elif at:
+            np.testing.assert_allclose(rows[0], states.mean(0), rtol=1e-4, atol=1e-5)
+        else:
+            assert not rows.any()
+
+
+def test_many_requests_are_one_pass_that_stops_after_the_deepest(llama: LoadedModel) -> None:
+    items = random_items(5, 3)
+    ran: list[int] = []
+    handles = [
+        block.register_forward_hook(lambda _, __, ___, layer=layer: ran.append(layer))
+        for layer, block in enumerate(llama.layout.blocks)
+    ]
+    head = llama.model.lm_head.register_forward_hook(lambda *_: ran.append(99))
+    try:
+        requests = [
+            CaptureRequest((0, 1, 2), points(RESIDUAL, (0, 1)), Last()),
+            CaptureRequest((2, 3), points(MLP, (2,)), Mean()),
+            CaptureRequest((1,), (Point(EMBEDDING), Point(RESIDUAL, 1)), All()),
+        ]
+        results = capture(llama, items, requests)
+        assert ran == [0, 1, 2]
+        ran.clear()
+        capture(llama, items, [CaptureRequest((0,), points(RESIDUAL_IN, (2,)), Last())])
+        assert ran == [0, 1]
+        ran.clear()
+        capture(llama, items, [CaptureRequest((0,), (Point(EMBEDDING),), Last())])
+        assert ran == []
+        capture(llama, items, [CaptureRequest((0,), (Point(FINAL_NORM),), Last())])
+        assert ran == [0, 1, 2, 3]
+    finally:
+        for handle in [*handles, head]:
+            handle.remove()
+    separate = [capture(llama, items, [request])[0] for request in requests]
+    for one, other in zip(results, separate, strict=True):
+        np.testing.assert_allclose(one.states, other.states, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(
+        results[2].states[:, 0], llama.model.model.embed_tokens(torch.tensor(items[1].ids))
+    )
+
+
+def test_only_items_that_are_asked_for_are_run(llama: LoadedModel) -> None:
+    items = [*random_items(3, 4), TokenisedItem(())]
+    result = capture(llama, items, [CaptureRequest((1,), EVERY_LAYER, Last())])[0]
+    np.testing.assert_allclose(result.states[0], alone(llama, items[1])[-1], rtol=1e-4, atol=1e-5)
+    with pytest.raises(BadBatch, match="item 3 has no tokens"):
+        capture(llama, items, [CaptureRequest((3,), EVERY_LAYER, Last())])
+
+
+def test_results_go_to_the_arrays_given(llama: LoadedModel, tmp_path: Path) -> None:
+    items = random_items(7, 5)
+    request = CaptureRequest(tuple(range(7)), EVERY_LAYER, All())
+    shape = result_shape(llama, items, request)
+    assert shape == (sum(map(len, items)), DEPTH, WIDTH)
+    out = np.memmap(tmp_path / "states", dtype=np.float32, mode="w+", shape=shape)
+    result = capture(llama, items, [CaptureRequest(request.items, request.points, request.selector, out)])[0]
+    assert result.states is out
+    np.testing.assert_array_equal(out, capture(llama, items, [request])[0].states)
+    with pytest.raises(BadBatch, match="result_shape"):
+        capture(llama, items, [CaptureRequest((0,), EVERY_LAYER, Last(), out)])
+
+
+def test_a_model_that_is_not_causal_is_never_padded() -> None:
+    """The layout of a causal model with its promise withdrawn: batches then hold rows of one length."""
+    loaded = loaded_llama()
+    object.__setattr__(loaded.layout, "causal", False)
+    shapes: list[tuple[int, int]] = []
+    handle = loaded.layout.decoder.register_forward_pre_hook(
+        lambda _, __, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    items = [TokenisedItem((5,) * n) for n in (2, 4, 2, 4, 4)]
+    capture(loaded, items, [CaptureRequest((0, 1, 2, 3, 4), EVERY_LAYER, Last())])
+    handle.remove()
+    assert shapes == [(3, 4), (2, 2)]
+
+
+def test_states_that_are_not_finite_are_an_error_that_names_them() -> None:
+    loaded = loaded_llama()
+    items = [TokenisedItem((5, 6)), TokenisedItem((5, 6, 7)), TokenisedItem((9, 9, 9, 9))]
+    with torch.no_grad():
+        loaded.model.model.embed_tokens.weight[7] = torch.inf
+    with pytest.raises(NonFinite) as caught:
+        capture(loaded, items, [CaptureRequest((0, 1, 2), EVERY_LAYER[1:], Last())])
+    assert (caught.value.site, caught.value.layer, caught.value.row) == ("residual", 1, 1)
+    capture(loaded, items, [CaptureRequest((0, 2), EVERY_LAYER, Last())])
+    assert not any(m._forward_hooks for m in loaded.model.modules())
+
+
+def test_any_module_by_name(llama: LoadedModel) -> None:
+    items = random_items(2, 6)
+    site = module_site("model.layers.{l}.mlp.down_proj")
+    by_name, by_site = capture(
+        llama, items, [CaptureRequest((0, 1), points(s, (1, 3)), Last()) for s in (site, MLP)]
+    )
+    np.testing.assert_array_equal(by_name.states, by_site.states)
+
+
+def test_modules_of_another_width(llama: LoadedModel) -> None:
+    items = random_items(2, 6)
+    request = CaptureRequest((0, 1), points(module_site("model.layers.{l}.mlp.act_fn"), (0, 1)), Last())
+    assert result_shape(llama, items, request) == (2, 2, 40)
+    states = capture(llama, items, [request])[0].states
+    assert states.shape == (2, 2, 40)
+    mlp = llama.model.model.layers[0].mlp
+    seen: list[torch.Tensor] = []
+    handle = mlp.act_fn.register_forward_hook(lambda _, __, out: seen.append(out.clone()))
+    with torch.no_grad():
+        llama.model(input_ids=torch.tensor([items[0].ids]))
+    handle.remove()
+    np.testing.assert_allclose(states[0, 0], seen[0][0, -1].numpy(), rtol=1e-4, atol=1e-5)
+    mixed = CaptureRequest((0,), (Point(RESIDUAL, 0), *request.points), Last())
+    with pytest.raises(BadBatch, match="widths"):
+        capture(llama, items, [mixed])
+
+
+def test_places_that_are_not_there(llama: LoadedModel) -> None:
+    items = random_items(1)
+    with pytest.raises(LayerOutOfRange, match="layer 4 does not exist: the model has 4 blocks"):
+        capture(llama, items, [CaptureRequest((0,), points(RESIDUAL, (4,)), Last())])
+    with pytest.raises(LayerOutOfRange):
+        capture(llama, items, [CaptureRequest((0,), points(RESIDUAL, (-1,)), Last())])
+    with pytest.raises(SiteUnavailable, match=r"model\.layers\.0\.mpl.*nearest"):
+        capture(
+            llama, items, [CaptureRequest((0,), points(module_site("model.layers.{l}.mpl"), (0,)), Last())]
+        )
+    with pytest.raises(SiteUnavailable, match="per head"):
+        capture(llama, items, [CaptureRequest((0,), points(HEADS, (0,)), Last())])
+    with pytest.raises(BadBatch, match="item 7"):
+        capture(llama, items, [CaptureRequest((7,), EVERY_LAYER, Last())])
