@@ -41,6 +41,7 @@ def write_history(layout: Layout, program: str, entries: Mapping[str, Past], dur
         "labels": {label: asdict(past) for label, past in sorted(entries.items())},
     }
     layout.make()
+    layout.programs.mkdir(exist_ok=True)
     text = json.dumps(document, sort_keys=True, indent=1).encode("ascii") + b"\n"
     write_atomically(history_path(layout, program), text, layout.temp, durable)
 

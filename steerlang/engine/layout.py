@@ -73,12 +73,12 @@ class Layout:
                     yield folder.name
 
     def make(self) -> None:
-        """Makes the folders that writing needs."""
-        for folder in (self.objects, self.programs, self.locks, self.temp):
+        """Makes the folders that writing needs, unless they are there."""
+        if self.temp.is_dir() and self.locks.is_dir():
+            return
+        for folder in (self.objects, self.locks, self.temp):
             folder.mkdir(parents=True, exist_ok=True)
-        tag = self.root / "CACHEDIR.TAG"
-        if not tag.exists():
-            tag.write_text(TAG, encoding="ascii")
+        (self.root / "CACHEDIR.TAG").write_text(TAG, encoding="ascii")
 
     def new_temp(self) -> Path:
         """A fresh folder below `tmp/`, on the same file system as the objects."""

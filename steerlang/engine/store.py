@@ -123,9 +123,7 @@ class Store:
         StoreFull or StoreReadOnly; nothing half-written stays behind either way.
         """
         target = self.layout.object(key)
-        with self.temp() as folder, store_errors(self.root):
-            staged = folder / "object"
-            staged.mkdir()
+        with self.temp() as staged, store_errors(self.root):
             files = write_payload(payload, staged, self.durable, self.layout.temp)
             total = sum(f.bytes for f in files.values())
             record = replace(record, key=key, files=files, bytes=total, content=content_digest(files), time=time.time())
@@ -155,7 +153,7 @@ class Store:
                 return None
             if not over and self.damage(key) is None and (there := self.record(key)) is not None:
                 return there
-            self._set_aside(target, staged.parent / uuid.uuid4().hex)
+            self._discard(target)
         raise StoreBusy(f"`{key}` is being replaced again and again", target)
 
     def quarantine(self, key: str) -> None:
@@ -163,6 +161,12 @@ class Store:
         with suppress(OSError):
             self.layout.quarantine.mkdir(parents=True, exist_ok=True)
             self._set_aside(self.layout.object(key), self.layout.quarantine / f"{key}-{uuid.uuid4().hex[:8]}")
+
+    def _discard(self, folder: Path) -> None:
+        """Makes a folder disappear in one instant, then removes it."""
+        hidden = self.layout.temp / f"gone-{uuid.uuid4().hex}"
+        self._set_aside(folder, hidden)
+        remove(hidden)
 
     @staticmethod
     def _set_aside(folder: Path, where: Path) -> None:

@@ -13,6 +13,10 @@ from .node import Json, Node, walk
 from .passes import Step, cut, fuse, used
 from .reasons import Cause, Past, Reason, Reasoner, past_of, plain
 
+__all__ = [
+    "Cost", "Entry", "LabelledGraph", "Names", "Plan", "Step", "StoreView", "definition", "make_plan", "plan_document",
+]
+
 KEY_SHOWN = 12
 
 

@@ -403,7 +403,7 @@ def programs(draw: st.DrawFn) -> list[Node]:
 
 
 @given(programs(), st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_runs_that_fail_anywhere_end_in_the_same_results(
     tmp_path_factory: pytest.TempPathFactory, nodes: list[Node], chance: random.Random
 ) -> None:
@@ -470,6 +470,27 @@ def test_within_a_group_values_are_let_go_node_by_node(store: Store) -> None:
 
     assert go(graph, store, Watch()).ok
     assert max(counts) == 1
+
+
+def test_values_of_failed_nodes_are_let_go(store: Store) -> None:
+    low = node("a")
+    alive: list[weakref.ref[Payload]] = []
+    later: list[bool] = []
+
+    class Fail(Work):
+        def run(self, tasks: Sequence[Task], context: Context) -> Iterator[tuple[Node, Payload]]:
+            name = tasks[0].node.options["name"]
+            if name == "b":
+                alive.append(weakref.ref(tasks[0].value(low)))
+                raise told()
+            if name == "d":
+                gc.collect()
+                later.extend(r() is not None for r in alive)
+            yield from super().run(tasks, context)
+
+    results = go(LabelledGraph({"b": node("b", low), "d": node("d", node("c"))}), store, Fail(), keep_going=True)
+    assert labels(results.made) == ["a", "c", "d"]
+    assert later == [False]
 
 
 def test_a_large_number_of_payloads_keeps_few_files_open(store: Store) -> None:
