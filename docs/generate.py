@@ -1,0 +1,262 @@
+"""Write the reference pages that are derived from the code: `functions.md` and `errors.md`.
+
+python docs/generate.py            writes both pages
+python docs/generate.py --check    writes nothing; exits with 1 when a page is not current
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from steerlang.diagnostics.codes import Code, Severity, all_codes
+from steerlang.functions import registry
+from steerlang.language.parameter_types import Choice, Methods, Selector
+from steerlang.language.registry import Kind, Registry
+from steerlang.language.signature import Function, Method, MethodChoice, Operator, Parameter
+from steerlang.language.types import Type
+
+HERE = Path(__file__).parent
+NOTICE = "<!-- Written by docs/generate.py from the code; changes made here are lost. -->"
+
+FAMILIES = {
+    "parameters": "Values from outside. They stand as the value of a `param`.",
+    "sources": "Models and data.",
+    "selectors": "Tokens, sites and rows. They stand where a parameter takes tokens, a site or a filter.",
+    "extraction": "States read from models, and directions made of them. Formulas: [methods](methods/README.md).",
+    "algebra": "Vectors made of vectors. Everything works layer by layer.",
+    "steering": "What is done to states, and models it is done to.",
+    "generation": "Text.",
+    "metrics": "Measured numbers. Formulas: [metrics](methods/metrics.md).",
+    "choosing": "Points of a sweep, chosen by what was measured.",
+    "exports": "Files. They stand as the value of an `export`; `html` as that of a `report`.",
+}
+
+# Results that depend on the arguments.
+RESULTS = {
+    "extract": "a vector",
+    "argmax": "a point of a sweep",
+    "argmin": "a point of a sweep",
+    "sample": "data of the same form",
+    "split": "data of the same form",
+}
+BY_COLUMNS = "paired data where `source` and `target` are named, labelled data where `label` is, else text data"
+# Kinds whose values are not made by functions alone.
+BY_RULE = ("import", "sweep", "steering")
+
+CODE_FAMILIES = {
+    "SL1": "Syntax",
+    "SL2": "Names",
+    "SL3": "Types",
+    "SL4": "Values",
+    "SL5": "Files, models, the machine",
+    "SL6": "Imports, parameters, editions, the command line",
+    "SL7": "Warnings about what is probably not meant",
+    "SL8": "While running",
+    "SL9": "Bugs",
+}
+
+
+def functions_page() -> str:
+    """The vocabulary: kinds, functions by family, operators."""
+    found = registry()
+    lines = [
+        "# Kinds, functions and operators",
+        "",
+        NOTICE,
+        "",
+        "Derived from the registry (`steerlang/functions/`), which the checker reads too. How the language works as a",
+        "whole stands in [the language reference](language.md).",
+        "",
+        "Parameters given *by position* may also be named; all others are always named.",
+        "",
+        "## Kinds",
+        "",
+        *_table(("kind", "value", "example"), (_kind(k, found) for k in found.kinds.values())),
+    ]
+    for family, functions in groupby(found.functions.values(), key=lambda f: f.family):
+        lines += ["", f"## {family.capitalize()}", "", FAMILIES[family]]
+        for _, alike in groupby(functions, key=_sameness):
+            lines += ["", *_functions(list(alike))]
+    lines += ["", "## Operators", "", *_operators(found.operators)]
+    return "\n".join(lines) + "\n"
+
+
+def _kind(kind: Kind, found: Registry) -> tuple[str, ...]:
+    given = {f.result for f in found.functions.values()} | {o.result for o in found.operators}
+    exists = kind.name in BY_RULE or any(t in given for t in kind.types)
+    return (f"`{kind.name}`", kind.help if exists else f"{kind.help}; nothing gives one yet", f"`{kind.example}`")
+
+
+def _sameness(function: Function) -> object:
+    """Functions with the same long list of parameters stand in one section."""
+    return function.all_parameters if len(function.all_parameters) > 7 else function.name
+
+
+def _functions(alike: list[Function]) -> Iterator[str]:
+    function = alike[0]
+    yield "### " + ", ".join(f"`{f.name}`" for f in alike)
+    yield ""
+    if len(alike) > 1:
+        yield from (f"- `{f.name}`: {f.help}" for f in alike)
+        yield ""
+        yield f"All give {_result(function)}." + _version(function.version)
+    else:
+        yield f"{_sentence(function.help)} Gives {_result(function)}." + _version(function.version)
+    if function.source:
+        yield ""
+        yield f"Source: {function.source}."
+    if function.all_parameters:
+        yield ""
+        yield from _parameters(function.subjects, function.parameters)
+    for parameter in function.all_parameters:
+        yield from _details(parameter)
+
+
+def _result(function: Function) -> str:
+    if isinstance(function.result, Type):
+        return function.result.phrase
+    return RESULTS.get(function.name, BY_COLUMNS)
+
+
+def _version(version: int) -> str:
+    return "" if version == 1 else f" Version {version}."
+
+
+def _parameters(subjects: Iterable[Parameter], named: Iterable[Parameter]) -> list[str]:
+    rows = [_row(p, "by position") for p in subjects] + [_row(p, "by name") for p in named]
+    return _table(("parameter", "given", "takes", "default", "meaning"), rows)
+
+
+def _row(parameter: Parameter, given: str) -> tuple[str, ...]:
+    given = f"{given}, repeatable" if parameter.many else given
+    meaning = f"{parameter.help} (in {parameter.unit})" if parameter.unit else parameter.help
+    return (f"`{parameter.name}`", given, parameter.type.phrase, _default(parameter), meaning)
+
+
+def _default(parameter: Parameter) -> str:
+    return "required" if parameter.required else f"`{_spelled(parameter.default)}`"
+
+
+def _spelled(value: Any) -> str:
+    """A default as a program would write it."""
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, MethodChoice):
+        return value.method.name
+    if isinstance(value, Mapping):
+        return str(value["select"])
+    if isinstance(value, (list, tuple)) and len(value) == 1:
+        return _spelled(value[0])
+    return str(value)
+
+
+def _details(parameter: Parameter) -> Iterator[str]:
+    """What the words of a parameter mean."""
+    if isinstance(parameter.type, (Choice, Selector)):
+        yield ""
+        yield f"`{parameter.name}` takes"
+        yield ""
+        yield from (f"- `{word}`: {help}" for word, help in parameter.type.words.items())
+        if isinstance(parameter.type, Selector) and parameter.type.calls:
+            calls = ", ".join(f"[`{c}(…)`](#{c})" for c in parameter.type.calls)
+            yield f"- {calls}"
+    if isinstance(parameter.type, Methods):
+        for method in parameter.type.methods:
+            yield ""
+            yield from _method(parameter, method)
+
+
+def _method(parameter: Parameter, method: Method) -> Iterator[str]:
+    source = f" Source: {method.source}." if method.source else ""
+    formula = f" Formula: {method.formula}." if method.formula else ""
+    yield f"#### `{parameter.name} = {method.name}`"
+    yield ""
+    yield f"{_sentence(method.help)}{formula}{source} Version {method.version}."
+    if method.parameters:
+        yield ""
+        yield from _parameters((), method.parameters)
+    for option in method.parameters:
+        yield from _details(option)
+
+
+def _operators(operators: Iterable[Operator]) -> list[str]:
+    """One row for each operator and result, with all operands it takes."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for op in operators:
+        names = [t.phrase for t in op.operands]
+        written = f"{op.symbol} {names[0]}" if len(names) == 1 else f"{names[0]} {op.symbol} {names[1]}"
+        rows.setdefault((op.symbol, op.result.phrase), []).append(written)
+    return _table(
+        ("operator", "between", "gives"),
+        ((f"`{symbol}`", "; ".join(written), result) for (symbol, result), written in rows.items()),
+    )
+
+
+def errors_page() -> str:
+    """All codes, by family."""
+    lines = [
+        "# Messages and their codes",
+        "",
+        NOTICE,
+        "",
+        "Every message has a code: `SL`, three digits, and a name in words. A code is never used again for something",
+        "else and never renumbered, so it can be searched for and relied on in scripts (`--format json` gives it as",
+        "`code`). A message shows the place in the program, what is wrong there, and under `help` what to do about it;",
+        "it names other places where they matter. Errors end with exit code 1 while checking and 3 while running; a",
+        "failed expectation (`SL803`) with 4. Warnings and notes change no exit code.",
+    ]
+    for prefix, codes in groupby(all_codes().values(), key=lambda c: c.id[:3]):
+        lines += ["", f"## {CODE_FAMILIES[prefix]} ({prefix}xx)", ""]
+        lines += _table(("code", "name", "", "meaning"), (_code(c) for c in codes))
+    return "\n".join(lines) + "\n"
+
+
+def _code(code: Code) -> tuple[str, ...]:
+    severity = "" if code.severity is Severity.ERROR else code.severity.value
+    return (f"`{code.id}`", f"`{code.slug}`", severity, code.summary)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    lines = [_line(head), _line(tuple("---" for _ in head))]
+    return [*lines, *(_line(row) for row in rows)]
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+PAGES: Mapping[str, Callable[[], str]] = {"functions.md": functions_page, "errors.md": errors_page}
+
+
+def outdated() -> list[str]:
+    """The pages whose text is not what the code says."""
+    return [name for name, page in PAGES.items() if _text(HERE / name) != page()]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with `--check` only compare them."""
+    if arguments == ["--check"]:
+        old = outdated()
+        sys.stderr.write("".join(f"docs/{name} is not current: run docs/generate.py\n" for name in old))
+        return 1 if old else 0
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
