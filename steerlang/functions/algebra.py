@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from steerlang.diagnostics import codes, error
@@ -29,7 +30,7 @@ def _terms(vector: VectorValue) -> Weighted:
     weights = vector.node.options["weights"]
     assert isinstance(weights, list)
     return [
-        (float(w), VectorValue(n, vector.model, vector.model_name, vector.site, vector.layers, vector.width))  # type: ignore[arg-type]
+        (float(w), replace(vector, node=n))  # type: ignore[arg-type]
         for w, n in zip(weights, vector.node.inputs, strict=True)
     ]
 
@@ -77,7 +78,7 @@ def _sum(terms: Weighted, span: Span, low: Lowering) -> Any:
 
 
 def _like(vector: VectorValue, node: Any, layers: tuple[int, ...] | None = None) -> VectorValue:
-    return VectorValue(node, vector.model, vector.model_name, vector.site, layers or vector.layers, vector.width)
+    return replace(vector, node=node, layers=layers or vector.layers)
 
 
 def _add(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
@@ -151,8 +152,8 @@ def _random_like(call: Call, low: Lowering) -> Any:
 
 def _restrict(call: Call, low: Lowering) -> Any:
     vector = call["vector"]
-    count = max(vector.layers) + 1
-    layers = low.layers(as_selection(call["layers"]), count, call.where("layers"), "this vector")
+    owner = f"`{vector.model_name}`"
+    layers = low.layers(as_selection(call["layers"]), vector.depth, call.where("layers"), owner)
     if layers is None:
         return POISON
     missing = [x for x in layers if x not in vector.layers]

@@ -134,7 +134,7 @@ def _vector(
         "seed": call["seed"],
     }
     node = low.node("extract", options, states, "vector", version=choice.method.version)
-    return VectorValue(node, model.base.key, model.name, site, layers, model.width)
+    return VectorValue(node, model.base.key, model.name, site, layers, model.width, model.layers)
 
 
 def _fits(call: Call, low: Lowering, choice: MethodChoice, data: DataValue) -> bool:

@@ -189,12 +189,12 @@ def _inline_texts(call: Call, low: Lowering) -> Any:
 
 def _inline_pairs(call: Call, low: Lowering) -> Any:
     rows = []
-    for pair in call["rows"]:
+    for i, pair in enumerate(call["rows"]):
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(x, str) for x in pair):
             low.report(
                 error(
                     codes.BAD_ROW,
-                    call.where("rows"),
+                    call.entry("rows", i),
                     "each pair is a list of two texts",
                     help='write `pairs([["so rude", "very kind"], …])`',
                 )
@@ -213,7 +213,7 @@ def _inline(rows: list[dict[str, str]], form: Type, call: Call, low: Lowering) -
             low.report(
                 error(
                     codes.BAD_ROW,
-                    call.where("rows"),
+                    call.entry("rows", i),
                     f"entry {i + 1} of the list is empty",
                     help="take it out or fill it",
                 )

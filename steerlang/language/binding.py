@@ -32,24 +32,24 @@ class Binder:
         """Every parameter with its typed argument or default; what is wrong is reported and bound to poison."""
         given: dict[str, list[tree.Expr]] = {}
         spans: dict[str, Span] = {}
-        position = 0
+        position, understood = 0, True
         for argument in arguments:
             name = argument.name.id if argument.name is not None else None
             if argument.name is None:
                 parameter = self._positional(position, argument)
                 position += 1
-                if parameter is None:
-                    continue
             else:
                 parameter = self._named(argument.name)
-                if parameter is None:
-                    continue
+            if parameter is None:
+                understood = False
+                continue
             if parameter.name in given and not (parameter.many and name is None):
                 self._twice(parameter, argument, spans[parameter.name])
                 continue
             given.setdefault(parameter.name, []).append(argument.value)
             spans.setdefault(parameter.name, argument.span)
-        return {p.name: self._value(p, given.get(p.name)) for p in (*self.subjects, *self.parameters)}
+        known = (*self.subjects, *self.parameters)
+        return {p.name: self._value(p, given.get(p.name), understood) for p in known}
 
     def _positional(self, position: int, argument: tree.Argument) -> Parameter | None:
         if position < len(self.subjects):
@@ -104,9 +104,12 @@ class Binder:
             )
         )
 
-    def _value(self, parameter: Parameter, exprs: list[tree.Expr] | None) -> t.Typed:
+    def _value(self, parameter: Parameter, exprs: list[tree.Expr] | None, understood: bool) -> t.Typed:
+        """One parameter's value. `understood`: every argument was; else one left out may be there, misspelt."""
         scope = self.scope.inside(f"`{parameter.name}` of {self.what}")
         if exprs is None:
+            if not understood:
+                return t.Poison(ERROR, self.span)
             if parameter.required:
                 self.scope.report(
                     error(
@@ -120,7 +123,7 @@ class Binder:
             return t.Constant(parameter.default, WORD, self.span, default=True)
         if parameter.many:
             items = tuple(parameter.type.check(e, scope) for e in exprs)
-            if any(isinstance(i, t.Poison) for i in items):
+            if t.is_broken(items):
                 return t.Poison(ERROR, self.span)
             return t.Sequence(items, list_of(WORD), union(*(i.axes for i in items)), exprs[0].span)
         return parameter.type.check(exprs[0], scope)

@@ -10,10 +10,11 @@ from steerlang.syntax import tree
 from steerlang.syntax.printing import expression_text
 
 from . import typed as t
-from .modules import Module, Symbol
+from .modules import Module, Symbol, every
+from .ordering import in_order
 from .registry import Kind, Registry
 from .scope import Scope
-from .types import ERROR, MODULE
+from .types import ERROR, MODULE, Axis, shown
 from .types import Label as Point
 
 
@@ -34,7 +35,7 @@ class TypedProgram:
         return running or [s for s in own if s.kind not in ("import", "param", "sweep", "let")]
 
 
-@dataclass
+@dataclass(eq=False)
 class Checker:
     """Types definitions on demand, each once. The stack of those in progress shows a cycle when it closes."""
 
@@ -42,16 +43,25 @@ class Checker:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     _meanings: dict[Symbol, t.Typed] = field(default_factory=dict)
     _stack: list[Symbol] = field(default_factory=list)
+    _unknown: dict[Module, set[str]] = field(default_factory=dict)
 
     def check(self, module: Module) -> TypedProgram:
-        for child in module.imports.values():
-            self.check(child)
-        for symbol in module.symbols.values():
-            self.meaning(symbol)
+        for symbol in in_order(every(module)):
+            try:
+                self.meaning(symbol)
+            except RecursionError:  # only a circle of a thousand definitions comes here
+                self._endless(symbol)
         program = TypedProgram(module, self._meanings, self.registry)
-        if not module.prefix:
-            self._unused(program)
+        self._unused(program)
         return program
+
+    def first_time(self, module: Module, name: str) -> bool:
+        """Whether this unknown name is met for the first time: one mistake is reported once."""
+        known = self._unknown.setdefault(module, set())
+        if name in known:
+            return False
+        known.add(name)
+        return True
 
     def meaning(self, symbol: Symbol) -> t.Typed:
         if symbol in self._meanings:
@@ -68,9 +78,9 @@ class Checker:
     def _define(self, symbol: Symbol) -> t.Typed:
         definition = symbol.definition
         kind = self.registry.kinds.get(symbol.kind)
-        if kind is None:
+        if kind is None and not symbol.broken:
             self._unknown_kind(definition)
-        if isinstance(definition.value, tree.Broken):
+        if isinstance(definition.value, tree.Broken) or symbol.broken:
             return t.Poison(ERROR, definition.value.span)
         if kind is not None and kind.name == "import":
             return t.Constant(symbol.module.imports.get(symbol.name), MODULE, definition.value.span)
@@ -80,8 +90,9 @@ class Checker:
         value = scope.infer(definition.value, kind.types if kind else ())
         if kind is not None:
             value = self._spread_steering(kind, value)
-            self._fits(kind, symbol, value)
-        return value
+            if not self._fits(kind, symbol, value):
+                return t.Poison(ERROR, value.span)
+        return value if self._axes_agree(value) else t.Poison(ERROR, value.span)
 
     def _spread_steering(self, kind: Kind, value: t.Typed) -> t.Typed:
         """A single action where a list of them is declared counts as a list of one."""
@@ -89,9 +100,9 @@ class Checker:
             return t.Sequence((value,), kind.types[0], value.axes, value.span)
         return value
 
-    def _fits(self, kind: Kind, symbol: Symbol, value: t.Typed) -> None:
+    def _fits(self, kind: Kind, symbol: Symbol, value: t.Typed) -> bool:
         if kind.accepts(value.type) or isinstance(value, t.Poison):
-            return
+            return True
         fitting = [k.name for k in self.registry.kinds.values() if k.accepts(value.type)]
         help = f"declare it as `{fitting[0]} {symbol.name} = …`" if fitting else f"`{kind.name}` holds {_phrases(kind)}"
         self.diagnostics.append(
@@ -101,6 +112,34 @@ class Checker:
                 f"`{symbol.name}` is declared as `{kind.name}`, but its value is {value.type}",
                 help=help,
                 secondary=(Label(symbol.definition.kind.span, f"`{kind.name}` holds {_phrases(kind)}"),),
+            )
+        )
+        return False
+
+    def _axes_agree(self, value: t.Typed) -> bool:
+        """Whether axes that meet under one name are one axis: points of two lists of models have no order in common."""
+        todo = [value]
+        while todo:
+            node = todo.pop()
+            seen: dict[str, tuple[Axis, t.Typed]] = {}
+            for child in t.children(node):
+                for axis in child.axes:
+                    other, place = seen.setdefault(axis.name, (axis, child))
+                    if other != axis:
+                        self._axes_differ(node, axis, (other, place), child)
+                        return False
+            todo.extend(t.children(node))
+        return True
+
+    def _axes_differ(self, node: t.Typed, axis: Axis, first: tuple[Axis, t.Typed], second: t.Typed) -> None:
+        other, place = first
+        self.diagnostics.append(
+            error(
+                codes.UNKNOWN_AXIS,
+                node.span,
+                f"these values depend on two different axes that are both called `{axis.name}`",
+                help=f"select a point of each, such as `{other.example}`, or use one axis for both",
+                secondary=(Label(place.span, _points(other)), Label(second.span, _points(axis))),
             )
         )
 
@@ -136,16 +175,29 @@ class Checker:
             error(codes.UNKNOWN_KIND, definition.kind.span, f"`{word}` is not a kind of definition", help=help)
         )
 
+    def _endless(self, symbol: Symbol) -> None:
+        self._meanings.update((s, t.Poison(ERROR, s.span)) for s in self._stack)
+        self._stack.clear()
+        self.diagnostics.append(
+            error(
+                codes.DEPENDENCY_CYCLE,
+                symbol.span,
+                f"`{symbol.name}` stands in a circle of very many definitions that need each other",
+                help="take one of them out of the circle",
+            )
+        )
+
     def _cycle(self, symbol: Symbol) -> None:
         around = self._stack[self._stack.index(symbol) :]
-        path = " → ".join(s.name for s in (*around, symbol))
+        names = [s.name for s in (*around, symbol)]
+        path = " → ".join(names if len(names) <= 9 else [*names[:5], "…", *names[-3:]])
         self.diagnostics.append(
             error(
                 codes.DEPENDENCY_CYCLE,
                 symbol.span,
                 f"definitions need each other in a circle: {path}",
                 help="take one of them out of the circle",
-                secondary=tuple(Label(s.span, "part of the circle") for s in around[1:]),
+                secondary=tuple(Label(s.span, "part of the circle") for s in around[1:9]),
             )
         )
 
@@ -189,6 +241,10 @@ def point_label(item: t.Typed, expr: tree.Expr) -> Point:
     if isinstance(item, t.Constant) and isinstance(item.value, (str, int, float)):
         return item.value
     return expression_text(expr)
+
+
+def _points(axis: Axis) -> str:
+    return f"at the points {', '.join(shown(x) for x in axis.labels[:4])}{', …' if len(axis.labels) > 4 else ''}"
 
 
 def _phrases(kind: Kind) -> str:

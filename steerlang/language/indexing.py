@@ -11,7 +11,7 @@ from steerlang.syntax.printing import expression_text
 
 from . import typed as t
 from .parameter_types import Layers
-from .types import ERROR, POINT, VECTOR, Axis, union
+from .types import BOOL, ERROR, NUMBER, POINT, TEXT, VECTOR, Axis, shown, union
 
 if TYPE_CHECKING:
     from .scope import Scope
@@ -71,12 +71,8 @@ def _by_axis(scope: Scope, subject: t.Typed, name: tree.Name, value: tree.Expr, 
         position = axis.index(point.value)  # type: ignore[arg-type]
         if position is not None:
             return _select(subject, axis, position, None, expr)
-    elif isinstance(point, t.Reference) and not point.axes:
-        meaning = scope.checker.meaning(point.symbol)
-        if isinstance(meaning, t.Constant):
-            position = axis.index(meaning.value)  # type: ignore[arg-type]
-            if position is not None:
-                return _select(subject, axis, position, None, expr)
+    elif point.type in (NUMBER, TEXT, BOOL):  # a `let`, a parameter, a calculation: known once it is evaluated
+        return _select(subject, axis, None, point, expr)
     scope.report(
         error(
             codes.UNKNOWN_POINT,
@@ -101,7 +97,7 @@ def _cannot(scope: Scope, subject: t.Typed, argument: tree.Argument, expr: tree.
         help = (
             f"did you mean `{close[0]}`?"
             if close
-            else "select by axis: " + ", ".join(f"`[{a.name} = {_shown(a)[0]}]`" for a in subject.axes)
+            else "select by axis: " + ", ".join(f"`{a.example}`" for a in subject.axes)
         )
         scope.report(
             error(
@@ -124,4 +120,4 @@ def _cannot(scope: Scope, subject: t.Typed, argument: tree.Argument, expr: tree.
 
 
 def _shown(axis: Axis) -> list[str]:
-    return [f"`{x}`" for x in axis.labels]
+    return [f"`{shown(x)}`" for x in axis.labels]

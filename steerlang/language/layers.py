@@ -124,7 +124,7 @@ def _depths(start: float, end: float, closed: bool, count: int) -> tuple[int, ..
     return found
 
 
-def _end(end: LayerEnd, count: int) -> int | LayerProblem:
+def _end(end: LayerEnd | float, count: int) -> int | LayerProblem:
     if isinstance(end, float):  # a number from a `let`, a sweep or the command line
         if not end.is_integer():
             return LayerProblem("range", f"`{end:g}` is no layer", "layers are whole numbers; depths are percentages")

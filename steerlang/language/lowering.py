@@ -20,8 +20,8 @@ from . import typed as t
 from .checking import TypedProgram
 from .layers import Depth, LayerProblem, LayerRange, Selection, resolve
 from .modules import Symbol
-from .signature import Call
-from .types import RATIO, Axes, Axis
+from .signature import Call, Parameter
+from .types import POINT, RATIO, Axes, Axis, shown
 from .values import POISON, MetricValue, PointValue, SamplesValue
 
 Point = Mapping[str, int]  # axis name → index
@@ -198,9 +198,11 @@ class Lowering:
             self._judge(typed, name, argument, values[name])
         if any(v is POISON for v in values.values()) or self._misjudged(typed, values):
             return POISON
+        values = {name: _settled(typed.function.parameter(name), value) for name, value in values.items()}
         spans = {name: a.span for name, a in typed.arguments.items()}
         written = frozenset(n for n, a in typed.arguments.items() if not (isinstance(a, t.Constant) and a.default))
-        return typed.function.lower(Call(typed.function, values, spans, written, typed.span), self)
+        entries = {n: tuple(i.span for i in a.items) for n, a in typed.arguments.items() if isinstance(a, t.Sequence)}
+        return typed.function.lower(Call(typed.function, values, spans, written, typed.span, entries), self)
 
     def _over(self, typed: t.Invocation) -> Axis | None:
         """The axis a reducing function looks along."""
@@ -250,10 +252,30 @@ class Lowering:
             return self.value(typed.subject, {**point, typed.axis.name: typed.index})
         assert typed.point is not None
         where = self.value(typed.point, point)
+        if typed.point.type != POINT:
+            return self._settled_point(typed, typed.point, where, point)
         cells = [self.value(typed.subject, {**point, typed.axis.name: i}) for i in range(len(typed.axis.labels))]
         if where is POISON or any(c is POISON for c in cells):
             return POISON
         return self._pick(typed, where, cells)
+
+    def _settled_point(self, typed: t.Select, written: t.Typed, label: Any, point: Point) -> Any:
+        """A point given by a `let`, a parameter or a calculation."""
+        if label is POISON:
+            return POISON
+        index = typed.axis.index(label)
+        if index is not None:
+            return self.value(typed.subject, {**point, typed.axis.name: index})
+        points = ", ".join(f"`{shown(x)}`" for x in typed.axis.labels)
+        self.report(
+            error(
+                codes.UNKNOWN_POINT,
+                written.span,
+                f"`{typed.axis.name}` has no point `{shown(label)}`",
+                help=f"its points are {points}",
+            )
+        )
+        return POISON
 
     def _pick(self, typed: t.Select, where: PointValue, cells: list[Any]) -> Any:
         first = cells[0]
@@ -279,3 +301,7 @@ class Lowering:
             return POISON
         node = self.node("pick", {"points": len(cells)}, (where.node, *(c.node for c in cells)), first.node.result)
         return type(first)(node)
+
+
+def _settled(parameter: Parameter | None, value: Any) -> Any:
+    return value if parameter is None else parameter.type.settled(value)

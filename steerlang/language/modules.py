@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -22,6 +24,7 @@ class Symbol:
     kind: str
     definition: tree.Definition
     module: Module
+    broken: bool = False  # it has mistakes of form, which are reported: nothing more is said of it
 
     @property
     def label(self) -> str:
@@ -39,12 +42,19 @@ class Module:
     source: Source
     prefix: str
     symbols: dict[str, Symbol] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()  # words in what could not be read, any of which may have been a definition
     imports: dict[str, Module] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
         """The folder that relative paths in this file start from."""
         return os.path.dirname(self.source.path) if self.source.path else os.getcwd()
+
+
+def every(module: Module) -> list[Symbol]:
+    """The symbols of a module and of all it imports, imports first."""
+    found = [s for child in module.imports.values() for s in every(child)]
+    return [*found, *module.symbols.values()]
 
 
 class Loader:
@@ -55,23 +65,33 @@ class Loader:
         self._parse = parse
         self.diagnostics: list[Diagnostic] = []
         self.sources: list[Source] = []
+        self._files: dict[str, tuple[Source | None, list[Diagnostic]]] = {}
+        self._programs: dict[Source, tuple[tree.Program, list[Diagnostic]]] = {}
 
     def load(self, source: Source) -> Module:
         return self._module(source, "", (source.path or source.name,))
 
     def _module(self, source: Source, prefix: str, chain: tuple[str, ...]) -> Module:
-        program, problems = self._parse(source)
-        self.sources.append(source)
-        self.diagnostics.extend(problems)
+        program, problems = self._program(source)
         module = Module(source, prefix)
+        broken = _broken(program, problems)
+        module.unread = frozenset(w for span in broken.values() for w in re.findall(r"[A-Za-z_]\w*", span.text))
         for definition in program.definitions:
-            self._define(module, definition)
+            self._define(module, definition, definition.span.start in broken)
         for symbol in list(module.symbols.values()):
             if symbol.kind == "import":
                 self._import(module, symbol, chain)
         return module
 
-    def _define(self, module: Module, definition: tree.Definition) -> None:
+    def _program(self, source: Source) -> tuple[tree.Program, list[Diagnostic]]:
+        """A file's tree and its mistakes of form; a file that is imported twice is parsed once."""
+        if source not in self._programs:
+            self._programs[source] = self._parse(source)
+            self.sources.append(source)
+            self.diagnostics.extend(self._programs[source][1])
+        return self._programs[source]
+
+    def _define(self, module: Module, definition: tree.Definition, broken: bool) -> None:
         name = definition.name.id
         first = module.symbols.get(name)
         if first is not None:
@@ -85,11 +105,11 @@ class Loader:
                 )
             )
             return
-        module.symbols[name] = Symbol(name, definition.kind.id, definition, module)
+        module.symbols[name] = Symbol(name, definition.kind.id, definition, module, broken)
 
     def _import(self, module: Module, symbol: Symbol, chain: tuple[str, ...]) -> None:
         value = symbol.definition.value
-        if isinstance(value, tree.Broken):
+        if isinstance(value, tree.Broken) or symbol.broken:
             return
         if not isinstance(value, tree.String):
             self.diagnostics.append(
@@ -113,7 +133,9 @@ class Loader:
                 )
             )
             return
-        source, problems = self._read(path)
+        if path not in self._files:
+            self._files[path] = self._read(path)
+        source, problems = self._files[path]
         if source is None:
             self.diagnostics.extend(_placed(problems, value.span))
             return
@@ -128,11 +150,22 @@ class Loader:
                     error(
                         codes.EFFECT_IN_IMPORT,
                         symbol.definition.kind.span,
-                        f"an imported file may not hold an `{symbol.kind}`: `{symbol.name}` would run with every importer",
+                        f"an imported file may not hold `{symbol.kind} {symbol.name}`: it would run with every importer",
                         help="move it into the program that imports this file",
                         secondary=(Label(where, "imported here"),),
                     )
                 )
+
+
+def _broken(program: tree.Program, problems: list[Diagnostic]) -> dict[int, Span]:
+    """What mistakes of form lie in: from each definition that has one to where the next begins, by its start."""
+    starts = [0, *(d.span.start for d in program.definitions), len(program.span.source.text)]
+    found: dict[int, Span] = {}
+    for problem in problems:
+        if problem.is_error and problem.primary is not None:
+            at = bisect_right(starts, problem.primary.span.start, 0, len(starts) - 1) - 1
+            found[starts[at]] = Span(program.span.source, starts[at], starts[at + 1])
+    return found
 
 
 def _placed(problems: list[Diagnostic], span: Span) -> list[Diagnostic]:

@@ -213,6 +213,8 @@ class Choice(ParameterType):
         return "one of " + ", ".join(f"`{w}`" for w in self.words)
 
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
+        if isinstance(expr, tree.Nothing) and "none" in self.words:
+            return t.Constant("none", WORD, expr.span)
         if isinstance(expr, tree.Name):
             if expr.id in self.words:
                 return t.Constant(expr.id, WORD, expr.span)
@@ -259,6 +261,8 @@ class Methods(ParameterType):
             return not_an_option(scope, name, tuple(m.name for m in self.methods))
         arguments = expr.arguments if isinstance(expr, tree.Call) else ()
         bound = scope.bind(f"`{method.name}`", (), method.parameters, arguments, expr.span)
+        if t.is_broken(bound.values()):
+            return t.Poison(WORD, expr.span)
         axes = union(*(b.axes for b in bound.values()))
         return t.Invocation(_method_function(method), bound, WORD, axes, expr.span)
 
@@ -320,6 +324,8 @@ class Layers(ParameterType):
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         if isinstance(expr, tree.ListOf):
             items = tuple(self._item(e, scope) for e in expr.items)
+            if t.is_broken(items):
+                return t.Poison(LAYERS, expr.span)
             return t.Sequence(items, LAYERS, union(*(i.axes for i in items)), expr.span)
         return self._item(expr, scope)
 
@@ -333,6 +339,8 @@ class Layers(ParameterType):
     def _range(self, expr: tree.Range, scope: Scope) -> t.Typed:
         start = self._end(expr.start, scope, (NUMBER, RATIO, LAYERS))
         end = self._end(expr.end, scope, (NUMBER, RATIO, LAYERS))
+        if t.is_broken((start, end)):
+            return t.Poison(RANGE, expr.span)
         return t.RangeOf(start, end, expr.closed, RANGE, union(start.axes, end.axes), expr.span)
 
     def _end(self, expr: tree.Expr, scope: Scope, types: tuple[Type, ...]) -> t.Typed:
@@ -404,6 +412,8 @@ class ListOf(ParameterType):
             if isinstance(given.type, ListType) or isinstance(given, t.Poison):
                 return given
             return _wrong(scope, given, self.phrase)
+        if t.is_broken(items):
+            return t.Poison(WORD, expr.span)
         return t.Sequence(items, list_of(WORD), union(*(i.axes for i in items)), expr.span)
 
 

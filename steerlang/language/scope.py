@@ -16,19 +16,21 @@ from . import typed as t
 from .binding import Binder
 from .indexing import index
 from .modules import Module, Symbol
+from .parameter_types import Layers, names_layers
 from .signature import Function, Mismatch, Operator, Parameter
 from .types import (
     BOOL,
     DURATION,
     ERROR,
+    LAYERS,
     NEVER,
     NONE,
     NUMBER,
-    RANGE,
     RATIO,
     RECORD,
     SIZE,
     TEXT,
+    WORD,
     Axes,
     Axis,
     ListType,
@@ -76,6 +78,9 @@ class Scope:
         function = self.checker.registry.functions[name]
         result = function.result
         assert isinstance(result, Type)
+        left_out = (p for p in function.all_parameters if p.name not in arguments)
+        defaults = {p.name: t.Constant(p.default, WORD, span, default=True) for p in left_out}
+        arguments = {**arguments, **defaults}
         return t.Invocation(function, arguments, result, union(*(a.axes for a in arguments.values())), span)
 
     # ---- expressions -------------------------------------------------------------------------------------------
@@ -85,6 +90,8 @@ class Scope:
         plain = _literal(expr)
         if plain is not None:
             return plain
+        if isinstance(expr, tree.Range) or (LAYERS in wanted and names_layers(expr, self)):
+            return Layers().check(expr, self)
         if isinstance(expr, tree.Name):
             return self._name(expr, wanted)
         if isinstance(expr, tree.Call):
@@ -99,9 +106,6 @@ class Scope:
             return self._operator(expr.operator, (expr.operand,), expr.span, expr.span)
         if isinstance(expr, tree.ListOf):
             return self._list(expr)
-        if isinstance(expr, tree.Range):
-            start, end = self.infer(expr.start), self.infer(expr.end)
-            return t.RangeOf(start, end, expr.closed, RANGE, union(start.axes, end.axes), expr.span)
         if isinstance(expr, tree.Record):
             items = tuple(self.infer(e.value) for e in expr.entries)
             return t.Sequence(items, RECORD, union(*(i.axes for i in items)), expr.span)
@@ -121,6 +125,8 @@ class Scope:
 
     def _unknown(self, expr: tree.Name, wanted: tuple[Type, ...]) -> t.Poison:
         registry = self.checker.registry
+        if expr.id in self.module.unread or not self.checker.first_time(self.module, expr.id):
+            return t.Poison(ERROR, expr.span)
         function = registry.function(expr.id)
         if function is not None:
             self.report(
@@ -139,7 +145,12 @@ class Scope:
         fixes = (Fix(f"use `{close[0]}`", (Edit(expr.span, close[0]),)),) if close else ()
         self.report(
             error(
-                codes.UNKNOWN_NAME, expr.span, f"nothing is defined under the name `{expr.id}`", help=help, fixes=fixes
+                codes.UNKNOWN_NAME,
+                expr.span,
+                f"nothing is defined under the name `{expr.id}`",
+                help=help,
+                fixes=fixes,
+                secondary=self.labels((self.module.symbols[close[0]].span, "defined here")) if close else (),
             )
         )
         return t.Poison(ERROR, expr.span)
@@ -202,11 +213,11 @@ class Scope:
         if function is None:
             return self._unknown_function(expr.callee, expr.span, wanted)
         bound = self.bind(f"`{name}`", function.subjects, function.parameters, expr.arguments, expr.span)
+        if t.is_broken(bound.values()):
+            return t.Poison(ERROR, expr.span)
         axes = _reduced(function, bound, union(*(b.axes for b in bound.values())))
         if isinstance(function.result, Type):
             return t.Invocation(function, bound, function.result, axes, expr.span)
-        if any(isinstance(b, t.Poison) for b in bound.values()):
-            return t.Poison(ERROR, expr.span)
         result = function.result(bound)
         if isinstance(result, Mismatch):
             at = result.argument
@@ -244,7 +255,11 @@ class Scope:
             value = operands[0].value
             assert isinstance(value, (int, float))
             return t.Constant(-value, NUMBER, span)
-        if any(isinstance(o, t.Poison) for o in operands):
+        return self.apply(symbol, operands, where, span)
+
+    def apply(self, symbol: str, operands: tuple[t.Typed, ...], where: Span, span: Span) -> t.Typed:
+        """An operator between typed operands."""
+        if t.is_broken(operands):
             return t.Poison(ERROR, span)
         operator = self.checker.registry.operator(symbol, tuple(o.type for o in operands))
         if operator is None:
@@ -269,7 +284,9 @@ class Scope:
 
     def _list(self, expr: tree.ListOf) -> t.Typed:
         items = tuple(self.infer_item(e) for e in expr.items)
-        element = next((i.type for i in items if not isinstance(i, t.Poison)), NEVER)
+        if t.is_broken(items):
+            return t.Poison(ERROR, expr.span)
+        element = items[0].type if items else NEVER
         for item in items:
             if not element.accepts(item.type) and not isinstance(element, ListType):
                 self.report(
@@ -289,7 +306,7 @@ class Scope:
         """A value that is another item at each point of a new axis."""
         from .checking import point_label
 
-        if any(isinstance(i, t.Poison) for i in items):
+        if t.is_broken(items):
             return t.Poison(ERROR, expr.span)
         labels = tuple(point_label(i, e) for i, e in zip(items, expr.items, strict=True))
         for i, label in enumerate(labels):

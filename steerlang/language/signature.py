@@ -100,6 +100,7 @@ class Call:
     spans: Mapping[str, Span]
     written: frozenset[str]
     span: Span
+    entries: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -107,6 +108,11 @@ class Call:
     def where(self, name: str) -> Span:
         """The span of an argument, or of the whole call where it was left to its default."""
         return self.spans[name] if name in self.written else self.span
+
+    def entry(self, name: str, index: int) -> Span:
+        """The span of an entry of a list that is written in place, or of the whole argument."""
+        entries = self.entries.get(name, ())
+        return entries[index] if index < len(entries) else self.where(name)
 
     def is_written(self, name: str) -> bool:
         return name in self.written

@@ -5,7 +5,7 @@ Every typed expression carries its type and its axes. Lowering evaluates it at o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Union
 
@@ -115,6 +115,11 @@ class Poison:
 
 
 Typed = Union[Constant, Reference, Invocation, Applied, Sequence, RangeOf, Choose, Select, Poison]
+
+
+def is_broken(items: Iterable[Typed]) -> bool:
+    """Whether one of them is poison, which makes poison of what holds it."""
+    return any(isinstance(i, Poison) for i in items)
 
 
 def children(typed: Typed) -> tuple[Typed, ...]:

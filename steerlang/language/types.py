@@ -89,12 +89,27 @@ class Axis:
     name: str
     labels: tuple[Label, ...]
 
+    @property
+    def example(self) -> str:
+        """How its first point is selected: `[s = 0.1]`, and for a list of models `[base]`."""
+        return f"[{self.labels[0]}]" if self.name == "model" else f"[{self.name} = {shown(self.labels[0])}]"
+
     def index(self, label: Label) -> int | None:
         """Position of `label`; numbers compare by value, so `[s = 0]` finds the point 0.0."""
         for i, known in enumerate(self.labels):
-            if known == label and isinstance(known, str) == isinstance(label, str):
+            if known == label and _plain(known) is _plain(label):
                 return i
         return None
+
+
+def shown(label: object) -> str:
+    """A label as a program writes it."""
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+def _plain(label: Label) -> type:
+    """What labels are compared as: `1` and `1.0` are one point, `1` and `true` are not."""
+    return float if isinstance(label, (int, float)) and not isinstance(label, bool) else type(label)
 
 
 Axes = tuple[Axis, ...]

@@ -64,7 +64,10 @@ class StatesValue:
 
 @dataclass(frozen=True, eq=False)
 class VectorValue:
-    """Directions: which weights they were read from (`model`, a node key), at which site and layers, how wide."""
+    """Directions: which weights they were read from (`model`, a node key), at which site and layers, how wide.
+
+    `depth` is the number of layers of that model, which `last` and percentages are counted by.
+    """
 
     node: Node
     model: str
@@ -72,6 +75,7 @@ class VectorValue:
     site: Json
     layers: tuple[int, ...]
     width: int
+    depth: int
 
 
 @dataclass(frozen=True, eq=False)
