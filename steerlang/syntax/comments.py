@@ -116,8 +116,8 @@ class _Reader:
         self.pending = []
         return entry
 
-    def _next(self, entry: Entry | None, *, is_item: bool = False) -> Token | None:
-        """The next token the grammar sees. Comments on the way go behind `entry` or to `pending`."""
+    def _next(self, entry: Entry | None, *, is_item: bool = False, is_over: bool = False) -> Token | None:
+        """The next token the grammar sees. Comments on the way go behind `entry` or, if it goes on, above it."""
         self.breaks = 0 if self.position else 1
         while self.position < len(self.tokens):
             token = self.tokens[self.position]
@@ -126,7 +126,7 @@ class _Reader:
             elif token.type == "COMMENT":
                 self._comment(token.text.rstrip(), entry)
             else:
-                if entry is not None and self.pending and self._continues(token, is_item):
+                if entry is not None and self.pending and not is_over and self._continues(token, is_item):
                     entry.above += self.pending
                     self.pending = []
                 return token
@@ -168,7 +168,7 @@ class _Reader:
                 token = self._next(entry)
             if token is not None and token.type == "COMMA":
                 self.position += 1
-                token = self._next(entry)
+                token = self._next(entry, is_over=True)
             group.entries.append(entry)
         group.below, self.pending = self.pending, []
         group.close()

@@ -41,7 +41,7 @@ def recover_item(tokens: list[Token]) -> tuple[tree.Definition | None, list[Diag
     else:
         if head.diagnostics and value_tokens:
             mended.touched.append(value_tokens[0].span)
-        value, more = _read(value_tokens, mended.tokens[: head.length], mended, everything.end)
+        value, more = _read(value_tokens, mended.tokens[: head.length], mended, everything)
         found = found + [d for d in more if not (mended.swallowed and _after(d, mended.touched))]
     return tree.Definition(head.kind, head.name, value, everything), found
 
@@ -52,7 +52,7 @@ def recover_expression(tokens: list[Token], everything: Span) -> tuple[tree.Expr
         start = Span(everything.source, everything.start, everything.start)
         missing = error(MISSING_VALUE, start, "there is no value", help="write an expression")
         return tree.Broken(everything), mended.diagnostics or [missing]
-    value, more = _read(mended.tokens, [], mended, everything.end)
+    value, more = _read(mended.tokens, [], mended, everything)
     return value, mended.diagnostics + more
 
 
@@ -61,10 +61,11 @@ def _after(diagnostic: Diagnostic, touched: list[Span]) -> bool:
 
 
 def _read(
-    tokens: list[Token], before: list[Token], mended: Mended, end: int,
+    tokens: list[Token], before: list[Token], mended: Mended, everything: Span,
 ) -> tuple[tree.Expr, list[Diagnostic]]:
     """The value, and its mistakes beyond the malformed tokens; `before` it stand the tokens of the head."""
     balanced = balance(tokens)
+    end = Token(END, everything.end, everything.end, everything.source)
     reader = _Reader(balanced.tokens, before, [*mended.touched, *balanced.touched], end)
     value = reader.read()
     if balanced.diagnostic is None or mended.swallowed:
@@ -97,11 +98,10 @@ class _Frame:
 class _Reader:
     """One pass of the parser over balanced tokens."""
 
-    def __init__(self, tokens: list[Token], before: list[Token], touched: list[Span], end: int) -> None:
-        source = (tokens or before)[0].source
+    def __init__(self, tokens: list[Token], before: list[Token], touched: list[Span], end: Token) -> None:
         self.tokens = tokens
         self.before = before
-        self.end = Token(END, end, end, source)
+        self.end = end
         self.touched = touched
         self.diagnostics: list[Diagnostic] = []
         self.feed = Feed("expr")
