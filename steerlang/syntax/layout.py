@@ -36,9 +36,9 @@ def lay_out(parts: list[Part], indent: str, lead: str = "", after: int = 0) -> s
     if len(indent) > WIDTH // 2:  # deep inside, opening more groups makes nothing readable
         return lead + text
     best = _group_to_open(parts, column, after)
-    if best is not None:
-        return lead + _with_open(parts, indent, {best}, after)
     split = _loosest(parts)
+    if best is not None and (not split or 2 * len(flat_part(parts[best])) >= len(text)):  # it is the bulk of the line
+        return lead + _with_open(parts, indent, {best}, after)
     if split:
         return _split(parts, split, indent, lead, after)
     longest = _longest_group(parts)

@@ -130,6 +130,7 @@ def _dot(t: Trouble) -> Answer | None:
     if t.token.type in RESERVED:
         return Answer(error(
             RESERVED_NAME, t.token.span, f"{shown(t.token)} is a reserved word and cannot be a member",
+            help="the reserved words are `and`, `or`, `not`, `true`, `false` and `none`",
         ))
     return Answer(error(
         MISSING_OPERAND, dot.span, "no name follows this `.`", help="write the name of a member, as in `common.base`",
@@ -195,6 +196,7 @@ def _equals_in_value(t: Trouble) -> Answer | None:
     if t.at_entry and left.type in RESERVED:
         return Answer(error(
             RESERVED_NAME, left.span, f"{shown(left)} is a reserved word and cannot name an argument",
+            help="the reserved words are `and`, `or`, `not`, `true`, `false` and `none`",
         ))
     if t.at_entry and left.type in TEXTS and (t.is_call or t.opener is None or t.opener.type == "LBRACE"):
         return Answer(error(
