@@ -85,7 +85,6 @@ class Plan:
         next plan still says what changed. Labels that the program no longer has are dropped.
         """
         unmade = {e.node.key for e in self.entries if e.run and e.node.key not in made}
-        unmade |= {e.node.key for e in self.entries if not e.needed and e.reason.cause is not Cause.CACHED}
         stale = {label for key in unmade for label in self.names.all[key]}
         found: dict[str, Past] = {}
         for node in walk(list(self.graph.roots.values())):
