@@ -131,9 +131,9 @@ def _write_one(run: Run, value: object) -> tuple[Path | None, Diagnostic | None]
                 else (None, None)
             )
         if isinstance(value, ReportValue):
-            from .pages import write_page
+            from .pages import write_report
 
-            return write_page(run, value), None
+            return write_report(run, value), None
     except ExportRefused as refused:
         return None, error(codes.OUTPUT_EXISTS, span, str(refused), help=refused.help)
     except OSError as e:

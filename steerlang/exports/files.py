@@ -97,7 +97,7 @@ def _header(path: Path) -> bool:
         if length > 100_000_000:
             return False
         metadata: dict[str, str] = json.loads(file.read(length))["__metadata__"]
-        return MARK in metadata
+        return MARK in metadata.keys()
 
 
 def _row(path: Path) -> bool:

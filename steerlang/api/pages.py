@@ -1,0 +1,41 @@
+"""The page a `report` writes: what the run found, with where it came from."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from steerlang.exports.files import ExportRefused
+from steerlang.language.values import ModelValue, ReportValue
+from steerlang.reports.gathering import gather
+from steerlang.reports.html import page, write_page
+
+if TYPE_CHECKING:
+    from .results import Run
+
+# Every page carries this; a file without it was made by something else.
+_MARK = "steerlang"
+
+
+def write_report(run: Run, report: ReportValue) -> Path:
+    """Write the page of a run. Raises OSError, or ExportRefused where a file of other making stands."""
+    path = Path(report.path)
+    if path.exists() and _MARK not in path.read_text(encoding="utf-8", errors="replace")[:2000]:
+        raise ExportRefused(path)
+    title = report.options["title"]
+    date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    text = page(gather(run), title=title if isinstance(title, str) else None, date=date, provenance=_provenance(run))
+    return write_page(path, text)
+
+
+def _provenance(run: Run) -> dict[str, str]:
+    """Versions, and what the program read: id and digest of each model."""
+    from .running import versions
+
+    found = versions()
+    for table in run.program.compiled.tables.values():
+        for cell in table.cells:
+            if isinstance(cell.value, ModelValue):
+                found[f"model {cell.value.name}"] = str(cell.value.base.options["identity"])
+    return found
