@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,48 +35,57 @@ def holds_word(text: str, marks: Iterable[str]) -> bool:
 
 @dataclass(frozen=True)
 class Contrast:
-    """Two ways to say one thing: which attribute varies, its values, the frame of the reply."""
+    """Two ways to say one thing: which attribute varies, its values, the texts' frames."""
 
     attribute: str
     source: str
     target: str
-    frame: Callable[[random.Random], str]
+    frames: tuple[str, ...]
     intents: tuple[str, ...]
 
 
-def _manners_frame(rng: random.Random) -> str:
-    return rng.choice(("<open>. <core>.", "<lead>, <core>."))
-
-
-def _formality_frame(rng: random.Random) -> str:
-    return rng.choice(("<core>.", "<core>, <because> <reason_clause>."))
-
-
-def _sentiment_frame(rng: random.Random) -> str:
-    return "<think> <it> <is> <verdict>. <tail>."
-
-
 CONTRASTS = {
-    "manners": (96, Contrast("register", "rude", "polite", _manners_frame, tuple(REPLY_ACTS))),
-    "formality": (64, Contrast("formality", "casual", "formal", _formality_frame, ("act", "where", "opinion"))),
-    "sentiment": (64, Contrast("sentiment", "negative", "positive", _sentiment_frame, ("opinion",))),
+    "manners": (96, Contrast("register", "rude", "polite", ("Request: <ask> Reply:",), tuple(REPLY_ACTS))),
+    "formality": (
+        64,
+        Contrast(
+            "formality",
+            "casual",
+            "formal",
+            ("Request: <hail>, <ask> Reply: <core>.", "Request: <ask> Reply: <core>, <because> <reason_clause>."),
+            ("act", "where", "opinion"),
+        ),
+    ),
+    "sentiment": (
+        64,
+        Contrast(
+            "sentiment",
+            "negative",
+            "positive",
+            ("Request: <ask> Reply: <think> <it> <is> <verdict>. <tail>.",),
+            ("opinion",),
+        ),
+    ),
 }
 
 
 def pair(corpus: Corpus, scene: Scene, contrast: Contrast, rng: random.Random) -> dict[str, str]:
-    """One demonstration: the request, and what both sides share of the reply, drawn once."""
+    """One demonstration: what both sides share is drawn once, then each side is said in its own way.
+
+    The sides of `manners` are requests up to `Reply:`, so the token that is read is the one that chooses how to answer.
+    """
     grammar, bound = corpus.grammar, scene.words()
     plain = frozenset((scene.intent, scene.act, "neutral", "plain", "even"))
     for name in CONTENT:
         bound[name] = [grammar.expand(name, plain, bound, rng)]
-    bound["core"] = [rng.choice(grammar.alternatives("core", plain))]
-    asked = prompt(tidy(grammar.expand("ask", plain, bound, rng)))
-    frame = contrast.frame(rng)
+    for name in () if contrast.attribute == "register" else ("ask", "core"):
+        bound[name] = [rng.choice(grammar.alternatives(name, plain))]
+    frame = rng.choice(contrast.frames)
     row = {}
     for value in (contrast.source, contrast.target):
         said = spoken(scene, **{contrast.attribute: value})
         tags = frozenset((said.intent, said.act, said.register, said.formality, said.sentiment))
-        row[value] = f"{asked} {tidy(grammar.expand_text(frame, tags, bound, rng))}"
+        row[value] = tidy(grammar.expand_text(frame, tags, bound, rng))
     return row
 
 
