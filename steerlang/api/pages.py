@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .results import Run
 
 # Every page carries this; a file without it was made by something else.
-_MARK = "steerlang"
+_MARK = '<meta name="generator" content="steerlang">'
 
 
 def write_report(run: Run, report: ReportValue) -> Path:

@@ -97,12 +97,13 @@ def _header(path: Path) -> bool:
         if length > 100_000_000:
             return False
         metadata: dict[str, str] = json.loads(file.read(length))["__metadata__"]
-        return MARK in metadata.keys()
+        return metadata.get(MARK) is not None
 
 
 def _row(path: Path) -> bool:
     with path.open(encoding="utf-8") as file:
-        return {"prompt", "completion", "completion_ids"} <= json.loads(file.readline()).keys()
+        row = json.loads(file.readline())
+        return isinstance(row, dict) and {"prompt", "completion", "completion_ids"} <= row.keys()
 
 
 _our_vector = _recognise(_header)
