@@ -29,7 +29,7 @@ class Ran:
 
 def ran(run: Run, program: str) -> Ran:
     """What a run that has ended means."""
-    from .gathering import gather
+    from steerlang.reports.gathering import gather
 
     failures = run.results.failures
     return Ran(program, exit_code(run), tuple(run.diagnostics), gather(run), tuple(f.traceback for f in failures))

@@ -164,16 +164,23 @@ def _samples(table: SampleTable, screen: Screen) -> list[str]:
     names = [screen.cut(point_text(table.axes, c.labels) or "text", 24) for c in shown]
     wide = max(text_width(n) for n in (*names, "prompt"))
     room = screen.width - wide - 4
-    lines = [_heading(table.name, screen, f"{len(table.prompts)} prompts, {len(table.columns)} {_texts(table)} each")]
-    for i, prompt in enumerate(table.prompts[:MOST_PROMPTS]):
-        pairs = [("prompt", prompt), *((n, c.completions[i]) for n, c in zip(names, shown, strict=True))]
+    chosen, note = _telling(table)
+    lines = [_heading(table.name, screen, note)]
+    for i in chosen:
+        pairs = [("prompt", table.prompts[i]), *((n, c.completions[i]) for n, c in zip(names, shown, strict=True))]
         block = columns([[n, screen.cut(screen.clean(text.strip()), room)] for n, text in pairs], [False, False])
         lines += [screen.paint(block[0], "dim"), *block[1:], ""]
     return lines[:-1]
 
 
-def _texts(table: SampleTable) -> str:
-    return "text" if len(table.columns) == 1 else "texts"
+def _telling(table: SampleTable) -> tuple[list[int], str]:
+    """Which prompts to show, first those whose texts differ most in number, and how many there are of what."""
+    total = len(table.prompts)
+    kinds = [len({c.completions[i] for c in table.columns}) for i in range(total)]
+    chosen = sorted(sorted(range(total), key=lambda i: (-kinds[i], i))[:MOST_PROMPTS])
+    differing = sum(k > 1 for k in kinds)
+    note = f"{total} prompts" + (f", {differing} with differing texts" if len(table.columns) > 1 else "")
+    return chosen, note
 
 
 # ---- expectations, files, summary ----------------------------------------------------------------------------------
@@ -182,20 +189,18 @@ def _texts(table: SampleTable) -> str:
 def expectations(found: Sequence[Expected], screen: Screen) -> list[list[str]]:
     if not found:
         return []
-    signs = {True: screen.sign("yes"), False: screen.sign("no")}
+    signs = {holds: screen.sign("yes" if holds else "no") for holds in (True, False)}
     wide = max(text_width(signs[e.holds]) for e in found)
-    names = max(text_width(screen.cut(e.label, 32)) for e in found)
-    lines = [_heading("expectations", screen)]
-    for e in found:
+    names = [screen.cut(e.label, 32) for e in found]
+    numbers = [numbers_text(e) for e in found]
+    room = screen.width - wide - max(map(text_width, names)) - max(map(len, numbers)) - 7
+    texts = [screen.cut(screen.clean(e.text), max(room, 12)) for e in found]
+    rows = columns(list(zip(names, texts, numbers, strict=True)), [False, False, False], indent="")
+    lines = []
+    for e, row in zip(found, rows, strict=True):
         sign = screen.paint(pad(signs[e.holds], wide), "green" if e.holds else "red", "bold")
-        name = screen.cut(e.label, 32)
-        numbers = numbers_text(e)
-        room = screen.width - wide - names - 6 - (len(numbers) + 2 if numbers else 0)
-        text = screen.cut(screen.clean(e.text), max(room, 12))
-        blanks = " " * (names - text_width(name) + 2)
-        tail = f"  {screen.paint(numbers, 'dim' if e.holds else 'red')}" if numbers else ""
-        lines.append(f"  {sign} {name}{blanks}{text}{tail}")
-    return [lines]
+        lines.append(f"  {sign} {row if e.holds else screen.paint(row, 'red')}")
+    return [[_heading("expectations", screen), *lines]]
 
 
 def numbers_text(e: Expected) -> str:

@@ -40,6 +40,8 @@ def command(paths: tuple[str, ...], check: bool, diff: bool, output: Output) -> 
 
 
 def _code(result: Formatted, check: bool) -> ExitCode:
+    if any(d.code is codes.INTERNAL for d in result.diagnostics):
+        return ExitCode.INTERNAL
     broken = result.after is None or (check and result.changed)
     return ExitCode.INVALID if broken else ExitCode.OK
 

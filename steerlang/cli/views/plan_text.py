@@ -21,7 +21,9 @@ def render_plan(view: PlanView, program: Compiled, screen: Screen, verbose: int 
     cached = [e for e in plan.entries if e.needed and not e.run]
     lines: list[str] = []
     for explanation in view.explanations:
-        lines += [*_explanation(explanation, screen), ""]
+        # What resolves to nothing worth a line stands among the steps.
+        if explanation.lines or verbose:
+            lines += [*_explanation(explanation, screen), ""]
     if running:
         lines += [screen.paint("steps", "bold"), *_steps(view, screen), ""]
     if cached and verbose:

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from steerlang.reports.findings import (
+from .findings import (
     Artifact,
     Expected,
     Findings,
@@ -22,14 +22,27 @@ from steerlang.reports.findings import (
     point_text,
 )
 
-if TYPE_CHECKING:
-    from steerlang.api.results import Run
-    from steerlang.language.lowering import Table
-
 Cells = Mapping[Labels, Any]
 
 
-def gather(run: Run) -> Findings:
+class Finished(Protocol):
+    """A run that has ended, as `steerlang.api.Run` is one; named by its shape, since the api stands above reports."""
+
+    program: Any
+    plan: Any
+    results: Any
+    expectations: Any
+    artifacts: Any
+
+    @property
+    def outcome(self) -> str: ...
+
+    def tables(self, kind: str) -> list[tuple[str, Any]]: ...
+
+    def __getitem__(self, name: str) -> Any: ...
+
+
+def gather(run: Finished) -> Findings:
     """What a run found. Results that this run did not need are left out, though they may be stored."""
     source = run.program.compiled.source
     return Findings(
@@ -44,7 +57,7 @@ def gather(run: Run) -> Findings:
     )
 
 
-def _results(run: Run, kind: str) -> Iterator[tuple[str, tuple[str, ...], Cells]]:
+def _results(run: Finished, kind: str) -> Iterator[tuple[str, tuple[str, ...], Cells]]:
     needed = {e.node.key for e in run.plan.entries}
     for name, table in run.tables(kind):
         if not _is_needed(table, needed):
@@ -54,7 +67,7 @@ def _results(run: Run, kind: str) -> Iterator[tuple[str, tuple[str, ...], Cells]
             yield name, tuple(a.name for a in table.axes), found.cells if table.axes else {(): found}
 
 
-def _is_needed(table: Table, needed: set[str]) -> bool:
+def _is_needed(table: Any, needed: set[str]) -> bool:
     nodes = [getattr(c.value, "node", None) for c in table.cells]
     return all(n is not None and n.key in needed for n in nodes)
 
@@ -113,7 +126,7 @@ def shown_path(path: Path) -> str:
     return path.as_posix() if relative.startswith("..") else Path(relative).as_posix()
 
 
-def _tally(run: Run) -> Tally:
+def _tally(run: Finished) -> Tally:
     results = run.results
     failed = sum(len(f.nodes) for f in results.failures)
     return Tally(run.outcome, len(results.made), len(results.cached), failed, len(results.skipped), results.seconds)

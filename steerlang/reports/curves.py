@@ -1,0 +1,37 @@
+"""Which curves a metric table gives: a sweep over numbers along the bottom, one curve for each other point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .findings import Label, MetricRow, MetricTable, point_text
+from .svg import Point, Series, chart
+
+MOST_SERIES = 8
+
+
+def curves(table: MetricTable) -> str:
+    """The chart of a metric over a sweep; empty when no axis is numeric."""
+    axis = sweep_axis(table)
+    if axis is None:
+        return ""
+    names = [a for i, a in enumerate(table.axes) if i != axis]
+    groups: dict[tuple[Label, ...], list[MetricRow]] = {}
+    for row in table.rows:
+        groups.setdefault(tuple(x for i, x in enumerate(row.labels) if i != axis), []).append(row)
+    series = [Series(point_text(names, rest) or table.name, _points(rows, axis)) for rest, rows in groups.items()]
+    return chart(series[:MOST_SERIES], f"{table.name} over {table.axes[axis]}", table.axes[axis])
+
+
+def _points(rows: Sequence[MetricRow], axis: int) -> tuple[Point, ...]:
+    return tuple(Point(float(str(r.labels[axis])), r.value, r.interval) for r in rows)
+
+
+def sweep_axis(table: MetricTable) -> int | None:
+    """The axis with the most points among those whose labels are all numbers; None when there is none."""
+    found: dict[int, int] = {}
+    for i in range(len(table.axes)):
+        labels = {r.labels[i] for r in table.rows}
+        if len(labels) > 1 and all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in labels):
+            found[i] = len(labels)
+    return max(found, key=lambda i: (found[i], -i)) if found else None

@@ -1,0 +1,131 @@
+"""The sections of the HTML page, each a function from findings to markup. Every text is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from .curves import curves
+from .findings import (
+    Artifact,
+    Expected,
+    Findings,
+    MetricTable,
+    SampleTable,
+    VectorTable,
+    number,
+    plain,
+    point_text,
+    size,
+)
+from .terminal import layers_text, numbers_text
+
+MOST_OPEN = 12  # prompts shown before the rest is folded away
+
+
+def section(name: str, content: str) -> str:
+    return f"<section>\n<h2>{escape(name)}</h2>\n{content}\n</section>" if content else ""
+
+
+def _title(name: str, description: str) -> str:
+    about = f'\n<p class="soft">{escape(description)}</p>' if description else ""
+    return f"<h3><code>{escape(name)}</code></h3>{about}\n"
+
+
+def head(findings: Findings, title: str, date: str) -> str:
+    tally = findings.tally
+    failing = sum(not e.holds for e in findings.expectations)
+    words = [f"{tally.made} run", f"{tally.cached} cached"]
+    if findings.expectations:
+        words.append(f"{len(findings.expectations) - failing} of {len(findings.expectations)} expectations hold")
+    style = "good" if tally.outcome == "done" and not failing else "bad"
+    line = " · ".join(escape(w) for w in (findings.program, date, *words) if w)
+    state = f'<strong class="{style}">{escape(tally.outcome)}</strong>'
+    return f'<header>\n<h1>{escape(title)}</h1>\n<p class="soft">{state} · {line}</p>\n</header>'
+
+
+def expectations(found: Sequence[Expected]) -> str:
+    items = "\n".join(map(_expectation, found))
+    return section("Expectations", f'<ul class="expectations">\n{items}\n</ul>' if items else "")
+
+
+def _expectation(e: Expected) -> str:
+    sign, style = ("✓", "good") if e.holds else ("✗", "bad")
+    numbers = f' <span class="soft num">{escape(numbers_text(e))}</span>' if numbers_text(e) else ""
+    return f'<li><strong class="{style}">{sign} {escape(e.label)}</strong> <code>{escape(e.text)}</code>{numbers}</li>'
+
+
+def metrics(tables: Sequence[MetricTable]) -> str:
+    return section("Metrics", "\n".join(map(_metric, tables)))
+
+
+def _metric(table: MetricTable) -> str:
+    rows = []
+    for r in table.rows:
+        interval = f"{number(r.interval[0])} … {number(r.interval[1])}" if r.interval else ""
+        rows.append([*map(plain, r.labels), number(r.value), interval, str(r.count or "")])
+    heads = [*table.axes, table.name, "95 % interval", "n"]
+    return _title(table.name, table.description) + curves(table) + grid(heads, rows, len(table.axes))
+
+
+def grid(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> str:
+    """A table whose first `texts` columns are text and the others numbers."""
+    styles = [""] * texts + [' class="num"'] * (len(heads) - texts)
+
+    def cells(tag: str, row: Sequence[str]) -> str:
+        return "".join(f"<{tag}{style}>{escape(cell)}</{tag}>" for cell, style in zip(row, styles, strict=True))
+
+    body = "\n".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    top = f"<thead><tr>{cells('th', heads)}</tr></thead>"
+    return f'<div class="wide"><table>\n{top}\n<tbody>\n{body}\n</tbody></table></div>'
+
+
+def samples(tables: Sequence[SampleTable]) -> str:
+    return section("Samples", "\n".join(_samples(t) for t in tables if t.prompts))
+
+
+def _samples(table: SampleTable) -> str:
+    heads = ["prompt", *(point_text(table.axes, c.labels) or table.name for c in table.columns)]
+    rows = [[prompt, *(c.completions[i] for c in table.columns)] for i, prompt in enumerate(table.prompts)]
+    shown = _side_by_side(heads, rows[:MOST_OPEN])
+    rest = rows[MOST_OPEN:]
+    if rest:
+        shown += f"\n<details><summary>{len(rest)} more prompts</summary>\n{_side_by_side(heads, rest)}\n</details>"
+    return _title(table.name, table.description) + shown
+
+
+def _side_by_side(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    top = "".join(f"<th>{escape(h)}</th>" for h in heads)
+    body = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table class="samples">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
+
+
+def vectors(tables: Sequence[VectorTable]) -> str:
+    return section("Vectors", "\n".join(map(_vector, tables)))
+
+
+def _vector(table: VectorTable) -> str:
+    quality = table.quality or {}
+    heads = ["layer", "length", *(["share of the states"] if table.state_norms else []),
+             *(name.replace("_", " ") for name in quality)]
+    rows = []
+    for i, layer in enumerate(table.layers):
+        state = table.state_norms[i] if table.state_norms else 0.0
+        share = [f"{100 * table.norms[i] / state:.3g} %" if state else ""] if table.state_norms else []
+        rows.append([str(layer), number(table.norms[i]), *share, *(number(values[i]) for values in quality.values())])
+    facts = definitions({"layers": layers_text(table.layers), **(table.facts or {})})
+    return _title(table.name, table.description) + facts + grid(heads, rows, 1)
+
+
+def definitions(facts: Mapping[str, str]) -> str:
+    items = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+    return f"<dl>\n{items}\n</dl>\n" if items else ""
+
+
+def artifacts(found: Sequence[Artifact]) -> str:
+    rows = [[a.path, size(a.bytes) if a.bytes is not None else ""] for a in found]
+    return section("Files", grid(["file", "size"], rows, 1) if rows else "")
+
+
+def program(findings: Findings) -> str:
+    return section("Program", f"<pre><code>{escape(findings.text)}</code></pre>" if findings.text else "")

@@ -1,0 +1,125 @@
+"""Curves as inline SVG: no scripts, no fonts, colours from the page's style so that they follow light and dark."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from .findings import number
+
+WIDTH, HEIGHT = 640, 300
+LEFT, RIGHT, TOP, BOTTOM = 62, 16, 14, 44
+COLORS = 8  # classes c0 … c7 in the page's style
+
+
+@dataclass(frozen=True)
+class Point:
+    """A measured number at `x`, with its interval."""
+
+    x: float
+    y: float
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Series:
+    name: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Maps data to pixels."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> str:
+        share = (value - self.low) / (self.high - self.low)
+        return f"{self.start + share * (self.end - self.start):.1f}"
+
+
+def chart(series: Sequence[Series], title: str, x_name: str) -> str:
+    """Curves with their intervals as bands; nothing where there are fewer than two points to join."""
+    drawn = [Series(s.name, _finite(s.points)) for s in series]
+    drawn = [s for s in drawn if len(s.points) > 1]
+    if not drawn:
+        return ""
+    xs = [p.x for s in drawn for p in s.points]
+    ys = [y for s in drawn for p in s.points for y in (p.y, *(p.interval or ()))]
+    x = _Scale(*_spread(min(xs), max(xs), 0), LEFT, WIDTH - RIGHT)
+    y = _Scale(*_spread(min(ys), max(ys), 0.06), HEIGHT - BOTTOM, TOP)
+    parts = [
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
+        f"<title>{escape(title)}</title>", *_grid(x, y, x_name),
+        *(shape for i, s in enumerate(drawn) for shape in _curve(s, i % COLORS, x, y)), "</svg>",
+    ]
+    return "".join(parts) + legend([s.name for s in drawn])
+
+
+def legend(names: Sequence[str]) -> str:
+    """Which colour is which; not needed for a single curve."""
+    if len(names) < 2:
+        return ""
+    items = (f'<span><i class="key c{i % COLORS}"></i>{escape(name)}</span>' for i, name in enumerate(names))
+    return f'<p class="legend">{"".join(items)}</p>'
+
+
+def _finite(points: Sequence[Point]) -> tuple[Point, ...]:
+    kept = (p for p in points if math.isfinite(p.x) and math.isfinite(p.y))
+    whole = (p if p.interval is None or all(map(math.isfinite, p.interval)) else Point(p.x, p.y) for p in kept)
+    return tuple(sorted(whole, key=lambda p: p.x))
+
+
+def _spread(low: float, high: float, margin: float) -> tuple[float, float]:
+    """A range of some width with a margin on both sides."""
+    if low == high:
+        return low - (abs(low) or 1.0) * 0.5, high + (abs(high) or 1.0) * 0.5
+    room = (high - low) * margin
+    return low - room, high + room
+
+
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers between `low` and `high`."""
+    rough = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough)
+    first = math.ceil(low / step)
+    return [n * step for n in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _grid(x: _Scale, y: _Scale, x_name: str) -> list[str]:
+    lines = [
+        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(t)}" y2="{y(t)}"/>'
+        f'<text x="{LEFT - 8}" y="{y(t)}" text-anchor="end" dominant-baseline="middle">{_tick(t)}</text>'
+        for t in ticks(y.low, y.high)
+    ]
+    marks = [_text(x(t), HEIGHT - BOTTOM + 18, _tick(t)) for t in ticks(x.low, x.high)]
+    return [*lines, *marks, _text(f"{(LEFT + WIDTH - RIGHT) / 2}", HEIGHT - 6, x_name)]
+
+
+def _text(x: str, y: int, words: str) -> str:
+    return f'<text x="{x}" y="{y}" text-anchor="middle">{escape(words)}</text>'
+
+
+def _tick(value: float) -> str:
+    return number(0.0 if abs(value) < 1e-12 else value)
+
+
+def _curve(series: Series, color: int, x: _Scale, y: _Scale) -> list[str]:
+    points = series.points
+    shapes = []
+    if all(p.interval for p in points):
+        upper = [f"{x(p.x)},{y(p.interval[1])}" for p in points if p.interval]
+        lower = [f"{x(p.x)},{y(p.interval[0])}" for p in reversed(points) if p.interval]
+        shapes.append(f'<polygon class="band c{color}" points="{" ".join(upper + lower)}"/>')
+    line = " ".join(f"{x(p.x)},{y(p.y)}" for p in points)
+    shapes.append(f'<polyline class="line c{color}" points="{line}"/>')
+    for p in points:
+        words = escape(f"{series.name}: {number(p.y)} at {number(p.x)}")
+        shapes.append(f'<circle class="dot c{color}" cx="{x(p.x)}" cy="{y(p.y)}" r="3"><title>{words}</title></circle>')
+    return shapes
