@@ -155,8 +155,8 @@ def _fits(call: Call, low: Lowering, choice: MethodChoice, data: DataValue) -> b
             error(
                 codes.TOO_FEW_ROWS,
                 call.where("data"),
-                f"`{name}` needs at least {least} pairs, and there are {count}",
-                help="give more pairs" if rank is None else "give more pairs, or a smaller rank",
+                f"`{name}` needs at least {least} pairs, and this data has {count}",
+                help="give more pairs" if rank in (None, 1) else "give more pairs, or a smaller rank",
             )
         )
         return False

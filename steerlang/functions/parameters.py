@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from steerlang.diagnostics import codes, error
+from steerlang.language import typed as t
 from steerlang.language.lowering import Lowering
 from steerlang.language.modules import Symbol
 from steerlang.language.parameter_types import Flag, ListOf, Number, Text
 from steerlang.language.signature import Call, Function, Mismatch, Parameter
 from steerlang.language.types import BOOL, NUMBER, TEXT, Type
 from steerlang.language.values import POISON
+from steerlang.source import Span
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +64,18 @@ class Declared:
             lowering.report(
                 error(
                     codes.PARAMETER_VALUE,
-                    symbol.definition.value.span,
+                    _default_span(lowering, symbol),
                     f"the default of `{symbol.label}` does not fit it: {found.message}",
                     help=found.help,
                 )
             )
             return POISON
         return self.default
+
+
+def _default_span(lowering: Lowering, symbol: Symbol) -> Span:
+    meaning = lowering.program.meanings[symbol]
+    return meaning.arguments["default"].span if isinstance(meaning, t.Invocation) else symbol.definition.value.span
 
 
 def _number(call: Call, _: Lowering) -> Declared:

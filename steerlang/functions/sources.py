@@ -155,6 +155,8 @@ def _place(call: Call, found: Trouble, columns: Mapping[str, str]) -> Span:
     for role, column in columns.items():
         if column == found.column and call.is_written(role):
             return call.where(role)
+    if call.is_written("where") and found.column in [f["column"] for f in call["where"]]:
+        return call.where("where")
     return call.where("path")
 
 
@@ -319,7 +321,7 @@ FUNCTIONS = (
         "sources",
         (Parameter("data", _ANY_ROWS, "the rows"),),
         (
-            Parameter("fraction", Number(0, 1), "the share of the first part"),
+            Parameter("fraction", Number(0, 1, exclusive=True), "the share of the first part"),
             Parameter("part", Choice({"first": "the first part", "second": "the rest"}), "which part"),
             _SEED,
         ),

@@ -110,8 +110,8 @@ def _apply(call: Call, low: Lowering) -> Any:
     inputs: list[Node] = []
     documents: list[Json] = []
     for action in actions:
-        layers = _action_layers(action, model, low)
-        if layers is None or not _vectors_fit(action, model, layers, low):
+        layers = _action_layers(action, model, low) if _made_for(action, model, low) else None
+        if layers is None or not _have_layers(action, layers, low):
             return POISON
         documents.append(_document(action, layers, inputs))
     if not documents:
@@ -156,39 +156,41 @@ def _action_layers(action: ActionValue, model: ModelValue, low: Lowering) -> tup
     return low.layers(selection, model.layers, action.span, f"`{model.name}`")
 
 
-def _vectors_fit(action: ActionValue, model: ModelValue, layers: tuple[int, ...], low: Lowering) -> bool:
-    return all(_vector_fits(v, action, model, layers, low) for v in action.vectors)
+def _made_for(action: ActionValue, model: ModelValue, low: Lowering) -> bool:
+    """Whether the vectors of an action were read from this model, or may be used across models."""
+    for vector in action.vectors:
+        if vector.width != model.width:
+            return _misfit(
+                codes.WIDTH_MISMATCH,
+                action.span,
+                low,
+                f"the vector is {vector.width} wide (from `{vector.model_name}`), `{model.name}` is {model.width} wide",
+                "steer the model the vector was read from",
+            )
+        if vector.model != model.base.key and not action.across:
+            return _misfit(
+                codes.PROVENANCE_MISMATCH,
+                action.span,
+                low,
+                f"the vector was read from `{vector.model_name}`, and this steers `{model.name}`",
+                "say `across = true` if it is meant",
+            )
+    return True
 
 
-def _vector_fits(
-    vector: VectorValue, action: ActionValue, model: ModelValue, layers: tuple[int, ...], low: Lowering
-) -> bool:
-    if vector.width != model.width:
-        return _misfit(
-            codes.WIDTH_MISMATCH,
-            action.span,
-            low,
-            f"the vector is {vector.width} wide (from `{vector.model_name}`), `{model.name}` is {model.width} wide",
-            "steer the model the vector was read from",
-        )
-    if vector.model != model.base.key and not action.across:
-        return _misfit(
-            codes.PROVENANCE_MISMATCH,
-            action.span,
-            low,
-            f"the vector was read from `{vector.model_name}`, and this steers `{model.name}`",
-            "say `across = true` if it is meant",
-        )
-    missing = [x for x in layers if x not in vector.layers]
-    if missing:
-        whole = action.layers is not None and any(isinstance(i, AllLayers) for i in action.layers)
-        return _misfit(
-            codes.LAYER_OUT_OF_RANGE,
-            action.span,
-            low,
-            f"the vector has no layer {missing[0]}: it has {spelled(vector.layers)}",
-            "leave `layers` out to act on the layers the vector has" if whole else "act on layers the vector has",
-        )
+def _have_layers(action: ActionValue, layers: tuple[int, ...], low: Lowering) -> bool:
+    """Whether the vectors of an action have all the layers it acts on."""
+    for vector in action.vectors:
+        missing = [x for x in layers if x not in vector.layers]
+        if missing:
+            whole = action.layers is not None and any(isinstance(i, AllLayers) for i in action.layers)
+            return _misfit(
+                codes.LAYER_OUT_OF_RANGE,
+                action.span,
+                low,
+                f"the vector has no layer {missing[0]}: it has {spelled(vector.layers)}",
+                "leave `layers` out to act on the layers the vector has" if whole else "act on layers the vector has",
+            )
     return True
 
 

@@ -14,7 +14,7 @@ from .modules import Module, Symbol, every
 from .ordering import in_order
 from .registry import Kind, Registry
 from .scope import Scope
-from .types import ERROR, MODULE, Axis, shown
+from .types import ERROR, MODULE, TEXT, Axis, list_of, shown
 from .types import Label as Point
 
 
@@ -55,6 +55,10 @@ class Checker:
         self._unused(program)
         return program
 
+    def is_current(self, symbol: Symbol) -> bool:
+        """Whether it is the definition being looked at."""
+        return bool(self._stack) and self._stack[-1] is symbol
+
     def first_time(self, module: Module, name: str) -> bool:
         """Whether this unknown name is met for the first time: one mistake is reported once."""
         known = self._unknown.setdefault(module, set())
@@ -87,15 +91,19 @@ class Checker:
         scope = Scope(self, symbol.module, f"`{symbol.name}`")
         if kind is not None and kind.name == "sweep":
             return self._sweep(symbol, scope)
+        if kind is not None and kind.name == "param":
+            return scope.declaration(definition.value, symbol.name)
         value = scope.infer(definition.value, kind.types if kind else ())
         if kind is not None:
-            value = self._spread_steering(kind, value)
+            value = self._in_place(kind, value, scope)
             if not self._fits(kind, symbol, value):
                 return t.Poison(ERROR, value.span)
         return value if self._axes_agree(value) else t.Poison(ERROR, value.span)
 
-    def _spread_steering(self, kind: Kind, value: t.Typed) -> t.Typed:
-        """A single action where a list of them is declared counts as a list of one."""
+    def _in_place(self, kind: Kind, value: t.Typed, scope: Scope) -> t.Typed:
+        """A list of texts where data is declared is text data; a single action is a list of one."""
+        if kind.name == "data" and list_of(TEXT).accepts(value.type) and not isinstance(value, t.Poison):
+            return scope.invoke("texts", {"rows": value}, value.span)
         if kind.name == "steering" and isinstance(value, t.Invocation) and value.type.name == "action":
             return t.Sequence((value,), kind.types[0], value.axes, value.span)
         return value
@@ -111,7 +119,9 @@ class Checker:
                 value.span,
                 f"`{symbol.name}` is declared as `{kind.name}`, but its value is {value.type}",
                 help=help,
-                secondary=(Label(symbol.definition.kind.span, f"`{kind.name}` holds {_phrases(kind)}"),),
+                secondary=(Label(symbol.definition.kind.span, f"`{kind.name}` holds {_phrases(kind)}"),)
+                if fitting
+                else (),
             )
         )
         return False

@@ -283,7 +283,7 @@ class Lowering:
             self.report(
                 error(
                     codes.NOT_INDEXABLE,
-                    typed.span,
+                    typed.point.span if typed.point is not None else typed.span,
                     f"{typed.type} cannot be selected by a point that is found while running",
                     help="only metrics and samples can; name the point itself for anything else",
                 )
@@ -293,7 +293,7 @@ class Lowering:
             self.report(
                 error(
                     codes.UNKNOWN_POINT,
-                    typed.span,
+                    typed.point.span if typed.point is not None else typed.span,
                     f"the point was found on another axis than `{typed.axis.name}`",
                     help=f"it is a point of `{where.axis.name}`",
                 )

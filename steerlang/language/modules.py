@@ -12,7 +12,7 @@ from steerlang.diagnostics import Diagnostic, Label, codes, error
 from steerlang.source import Source, Span
 from steerlang.syntax import tree
 
-Read = Callable[[str], tuple[Source | None, list[Diagnostic]]]
+Read = Callable[[str, str], tuple[Source | None, list[Diagnostic]]]
 Parse = Callable[[Source], tuple[tree.Program, list[Diagnostic]]]
 
 
@@ -58,7 +58,10 @@ def every(module: Module) -> list[Symbol]:
 
 
 class Loader:
-    """Reads a program and everything it imports. `read` and `parse` are handed in, so that tests need no files."""
+    """Reads a program and everything it imports.
+
+    `read` (a path, and the name it is shown under) and `parse` are handed in, so that tests need no files.
+    """
 
     def __init__(self, read: Read, parse: Parse) -> None:
         self._read = read
@@ -134,7 +137,8 @@ class Loader:
             )
             return
         if path not in self._files:
-            self._files[path] = self._read(path)
+            name = os.path.normpath(os.path.join(os.path.dirname(module.source.name), value.value))
+            self._files[path] = self._read(path, name.replace(os.sep, "/"))
         source, problems = self._files[path]
         if source is None:
             self.diagnostics.extend(_placed(problems, value.span))
@@ -150,7 +154,7 @@ class Loader:
                     error(
                         codes.EFFECT_IN_IMPORT,
                         symbol.definition.kind.span,
-                        f"an imported file may not hold `{symbol.kind} {symbol.name}`: it would run with every importer",
+                        f"an imported file may not hold {_an(symbol.kind)}: `{symbol.name}` would run everywhere",
                         help="move it into the program that imports this file",
                         secondary=(Label(where, "imported here"),),
                     )
@@ -166,6 +170,10 @@ def _broken(program: tree.Program, problems: list[Diagnostic]) -> dict[int, Span
             at = bisect_right(starts, problem.primary.span.start, 0, len(starts) - 1) - 1
             found[starts[at]] = Span(program.span.source, starts[at], starts[at + 1])
     return found
+
+
+def _an(word: str) -> str:
+    return f"an `{word}`" if word[0] in "aeiou" else f"a `{word}`"
 
 
 def _placed(problems: list[Diagnostic], span: Span) -> list[Diagnostic]:

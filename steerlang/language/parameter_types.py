@@ -134,7 +134,8 @@ class Number(ParameterType):
     def phrase(self) -> str:
         noun = "a whole number" if self.integer else "a number"
         if self.minimum is not None and self.maximum is not None:
-            return f"{noun} from {self.minimum:g} to {self.maximum:g}"
+            low = f"above {self.minimum:g} and up" if self.exclusive else f"from {self.minimum:g}"
+            return f"{noun} {low} to {self.maximum:g}"
         if self.minimum is not None:
             return f"{noun} above {self.minimum:g}" if self.exclusive else f"{noun} of at least {self.minimum:g}"
         return noun if self.maximum is None else f"{noun} of at most {self.maximum:g}"

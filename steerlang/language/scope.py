@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from .checking import Checker
 
 
+# The family of functions that declare parameters of a program.
+DECLARING = "parameters"
+
+
 @dataclass(frozen=True)
 class Scope:
     """Where an expression stands: its module, and the parameter it is given for (used in messages)."""
@@ -139,8 +143,9 @@ class Scope:
             )
             return t.Poison(ERROR, expr.span)
         kinds = {k.name for k in registry.kinds.values() if not wanted or any(k.accepts(w) for w in wanted)}
-        fitting = [s.name for s in self.module.symbols.values() if s.kind in kinds | {"sweep", "param"}]
-        close = nearest(expr.id, fitting) or nearest(expr.id, list(self.module.symbols))
+        others = [s for s in self.module.symbols.values() if not self.checker.is_current(s)]
+        fitting = [s.name for s in others if s.kind in kinds | {"sweep", "param"}]
+        close = nearest(expr.id, fitting) or nearest(expr.id, [s.name for s in others])
         help = f"did you mean `{close[0]}`?" if close else f"define it, for example `let {expr.id} = …`"
         fixes = (Fix(f"use `{close[0]}`", (Edit(expr.span, close[0]),)),) if close else ()
         self.report(
@@ -197,7 +202,33 @@ class Scope:
             return t.Poison(meaning.type, expr.span)
         return t.Reference(target, meaning.type, meaning.axes, expr.span)
 
-    def _call(self, expr: tree.Call, wanted: tuple[Type, ...]) -> t.Typed:
+    def declaration(self, expr: tree.Expr, name: str) -> t.Typed:
+        """The value of a `param`: a declaration (`number(…)`, `text(…)`, `flag(…)`) of plain values."""
+        callee = expr.callee.id if isinstance(expr, tree.Call) and isinstance(expr.callee, tree.Name) else None
+        declaring = [f.name for f in self.checker.registry.functions.values() if f.family == DECLARING]
+        if callee not in declaring:
+            close = nearest(callee or "", declaring)
+            kinds = ", ".join(f"`{d}(…)`" for d in declaring)
+            help = f"did you mean `{close[0]}`?" if close else f"write `param {name} = number(default = …)`"
+            self.report(error(codes.KIND_MISMATCH, expr.span, f"a parameter is declared by one of {kinds}", help=help))
+            return t.Poison(ERROR, expr.span)
+        assert isinstance(expr, tree.Call)
+        declared = self._call(expr, (), declares=True)
+        for argument in t.children(declared):
+            parts = argument.items if isinstance(argument, t.Sequence) else (argument,)
+            if not all(isinstance(part, t.Constant) for part in parts):
+                self.report(
+                    error(
+                        codes.ARGUMENT_TYPE,
+                        argument.span,
+                        "a declaration takes plain values, so that it can be read before anything else",
+                        help="write the value itself",
+                    )
+                )
+                return t.Poison(ERROR, expr.span)
+        return declared
+
+    def _call(self, expr: tree.Call, wanted: tuple[Type, ...], declares: bool = False) -> t.Typed:
         if not isinstance(expr.callee, tree.Name):
             self.report(
                 error(
@@ -212,6 +243,16 @@ class Scope:
         function = self.checker.registry.function(name)
         if function is None:
             return self._unknown_function(expr.callee, expr.span, wanted)
+        if function.family == DECLARING and not declares:
+            self.report(
+                error(
+                    codes.KIND_MISMATCH,
+                    expr.callee.span,
+                    f"`{name}` declares a parameter, and here a value is meant",
+                    help=f"declare it, `param size = {name}(…)`, and use its name here",
+                )
+            )
+            return t.Poison(ERROR, expr.span)
         bound = self.bind(f"`{name}`", function.subjects, function.parameters, expr.arguments, expr.span)
         if t.is_broken(bound.values()):
             return t.Poison(ERROR, expr.span)

@@ -1,0 +1,33 @@
+"""Small mistakes through the whole checker: never an exception, few diagnostics, the first one near the mistake."""
+
+from __future__ import annotations
+
+import pytest
+from language.language_programs import compiled
+
+from .language_mutants import IMPORTED, examples, tally
+
+COUNT = 250
+
+
+def test_the_examples_have_no_mistakes() -> None:
+    for source in examples():
+        assert not compiled(source.text, IMPORTED).diagnostics, source.name
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_mutants_are_reported_near_and_briefly(seed: int) -> None:
+    result, odd = tally(COUNT, seed)
+    assert result.detected >= 0.95 * result.total
+    assert result.share("near") >= 0.95  # over many seeds it is 98 %; see the slow test
+    assert result.share("single") >= 0.93
+    many = [(m.what, m.line, lines) for m, lines in odd if len(lines) > 3]
+    assert not many, many
+
+
+@pytest.mark.slow
+def test_many_mutants() -> None:
+    result, odd = tally(6000, seed=100)
+    assert result.share("near") >= 0.97
+    assert result.share("single") >= 0.95
+    assert not [m for m, lines in odd if len(lines) > 3]
