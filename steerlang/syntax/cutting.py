@@ -70,7 +70,7 @@ def _starts_item(tokens: list[Token], i: int, depth: int, margin: int) -> bool:
     if token.type not in VALUE_STARTS:
         return False
     second, third = _type(tokens, i + 1), _type(tokens, i + 2)
-    complete = previous.type in VALUE_ENDS
+    complete = previous.type in VALUE_ENDS or previous.is_bad
     pair = token.type in _NAMES and second in _NAMES
     if pair and third == "EQUAL" and complete and depth == 0:
         return True

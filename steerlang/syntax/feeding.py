@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from lark.exceptions import UnexpectedToken
@@ -12,7 +13,11 @@ from .lexing import END, Token
 
 
 class Feed:
-    """A parser in the middle of its work; `fork` keeps a place to come back to."""
+    """A parser in the middle of its work; `fork` keeps a place to come back to.
+
+    Forks share the values built so far, and Lark extends lists in place when it reduces. So ask `would_take` before
+    taking a token that may not fit, and never go on with two forks of one place.
+    """
 
     __slots__ = ("_parser", "result")
 
@@ -21,9 +26,21 @@ class Feed:
         self.result: Any = None
 
     def take(self, token: Token) -> bool:
-        """Whether the parser takes the token. Where it does not, its state is spoilt: go back to a fork."""
+        """Whether the parser takes the token. Where it does not, its state is spoilt."""
         try:
             self.result = self._parser.feed_token(token)  # type: ignore[arg-type]  # only `.type` is used
+        except UnexpectedToken:
+            return False
+        return True
+
+    def would_take(self, *tokens: Token) -> bool:
+        """Whether the parser would take these tokens, one after the other; nothing is built and nothing changes."""
+        probe = self._parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
+        probe.parser_state.parse_conf = copy(probe.parser_state.parse_conf)
+        probe.parser_state.parse_conf.callbacks = {}
+        try:
+            for token in tokens:
+                probe.feed_token(token)
         except UnexpectedToken:
             return False
         return True

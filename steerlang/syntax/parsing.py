@@ -25,7 +25,7 @@ from .recovery import recover_expression, recover_item
 MAX_CHARACTERS = 1 << 20
 EDITION = 1
 #: After so many mistakes the rest of the file is not read: it is hardly a program.
-MOST_DIAGNOSTICS = 1000
+MOST_DIAGNOSTICS = 300
 
 
 def parse(source: Source) -> tuple[tree.Program, list[Diagnostic]]:

@@ -23,8 +23,8 @@ from .mending import Mended, mend
 from .rules import Trouble, answer, stand_in
 from .vocabulary import CLOSERS, OPENERS, VALUE_ENDS
 
-#: After so many mistakes in one definition the rest of it is not read.
-MOST_DIAGNOSTICS = 30
+#: After so many mendings the rest of a definition is not read.
+MOST_MENDINGS = 40
 
 
 def recover_item(tokens: list[Token]) -> tuple[tree.Definition | None, list[Diagnostic]]:
@@ -104,6 +104,7 @@ class _Reader:
         self.end = end
         self.touched = touched
         self.diagnostics: list[Diagnostic] = []
+        self.mendings = 0
         self.feed = Feed("expr")
         self.frames = [_Frame(None, False, self.feed.fork(), 0)]
         self.position = 0
@@ -111,18 +112,16 @@ class _Reader:
     def read(self) -> tree.Expr:
         while True:
             token = self.tokens[self.position] if self.position < len(self.tokens) else self.end
-            kept = self.feed.fork()
-            if self.feed.take(token):
+            if self.feed.would_take(token):
+                self.feed.take(token)
                 if token is self.end:
                     value: tree.Expr = self.feed.result
                     return value
                 self._note(token)
                 self.position += 1
-            else:
-                self.feed = kept
-                if not self._mend(token):
-                    start = self.tokens[0].start if self.tokens else self.end.start
-                    return tree.Broken(Span(self.end.source, start, self.end.start))
+            elif not self._mend(token):
+                start = self.tokens[0].start if self.tokens else self.end.start
+                return tree.Broken(Span(self.end.source, start, self.end.start))
 
     def _note(self, token: Token) -> None:
         """Keep track of brackets and entries."""
@@ -139,6 +138,9 @@ class _Reader:
 
     def _mend(self, token: Token) -> bool:
         """Report the token the parser did not take, and find a way on; False when the rest is lost."""
+        self.mendings += 1
+        if self.mendings > MOST_MENDINGS:
+            return False
         trouble = self._trouble(token)
         reply = answer(trouble)
         if not (self._follows_from_mending(trouble) and (self.diagnostics or self.touched)):
@@ -149,9 +151,8 @@ class _Reader:
             return True
         if reply.insert is not None and trouble.previous is not None:
             inserted = stand_in(reply.insert, trouble.previous)
-            attempt = self.feed.fork()
-            if attempt.take(inserted) and attempt.fork().take(token):
-                self.feed = attempt
+            if self.feed.would_take(inserted, token):
+                self.feed.take(inserted)
                 self._note_inserted(inserted, token)
                 return True
         return self._give_up_entry()
@@ -184,14 +185,12 @@ class _Reader:
         frame = self.frames[-1]
         if frame.opener is None:
             return False
-        if len(self.diagnostics) >= MOST_DIAGNOSTICS:
-            return False
         source = frame.opener.source
         first = self.tokens[frame.entry_start]
-        self.feed = frame.entry.fork()
-        if not self.feed.take(replace(first, type="BROKEN", stand_in="")):
+        gap, comma = replace(first, type="BROKEN", stand_in=""), replace(first, type="COMMA")
+        if not frame.entry.would_take(gap):
             return self._leave_out_entry(frame)
-        self.position = self._end_of_entry(self.feed.fork().take(replace(first, type="COMMA")))
+        self.position = self._end_of_entry(frame.entry.would_take(gap, comma))
         last = self.tokens[self.position - 1] if self.position > frame.entry_start else first
         self.feed = frame.entry.fork()
         self.feed.take(Token("BROKEN", first.start, last.end, source, ""))

@@ -65,7 +65,8 @@ definitions = st.builds(tree.Definition, names, names, expressions, st.just(NOWH
 
 #: Texts of several lines, with escapes, quotes and uneven indentation.
 blocks = [
-    '"""one line"""', '"""\n  two\n    lines\n  """', '"""first\n\tsecond\n\n   """', '"""\n\\"""quoted\\"""  \r\n  x"""',
+    '"""one line"""', '"""\n  two\n    lines\n  """', '"""first\n\tsecond\n\n   """',
+    '"""\n\\"""quoted\\"""  \r\n  x"""',
 ]
 
 #: What can stand between two tokens: spaces, line breaks, comments.

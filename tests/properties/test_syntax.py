@@ -22,8 +22,9 @@ steady = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
 fragments = st.sampled_from([
-    '"', '"""', "'", "\\", "\r", "\r\n", "\n", "#", "//", "(", ")", "[", "]", "{", "}", "=", "==", "..", "..<", ".", ",",
-    "-", "1", "1.5", "50%", "8..", "model", "a", "steerlang 1\n", "model a = ", "not", "\ufeff", "“", "：", "\0", "😀",
+    '"', '"""', "'", "\\", "\r", "\r\n", "\n", "#", "//", "(", ")", "[", "]", "{", "}", "=", "==", "..", "..<", ".",
+    ",", "-", "1", "1.5", "50%", "8..", "model", "a", "steerlang 1\n", "model a = ", "not", "\ufeff", "“", "：",
+    "\0", "😀",
 ])
 texts = st.one_of(st.text(characters), st.lists(fragments | st.text(characters, max_size=3), max_size=40).map("".join))
 
