@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steerlang import __version__
 from steerlang.diagnostics import Diagnostic, codes, error
-from steerlang.engine.events import ArtifactWritten, DiagnosticEvent, EventSink, Expectation
+from steerlang.engine.events import ArtifactWritten, DiagnosticEvent, EventSink, Expectation, RunStarted
 from steerlang.engine.operation import Operation
 from steerlang.engine.scheduler import execute
 from steerlang.engine.sinks import NoSink
@@ -19,6 +20,7 @@ from steerlang.language.compiling import cells_of
 from steerlang.language.values import POISON, ConditionValue, ExportValue, ReportValue
 
 from .results import ExpectationResult, Run
+from .settings import SteerlangError
 
 if TYPE_CHECKING:
     from steerlang.operations.resources import Resources
@@ -28,31 +30,51 @@ if TYPE_CHECKING:
 
 def carry_out(program: Program, plan: Plan, store: Store, sink: EventSink | None, keep_going: bool) -> Run:
     """Execute the plan, then judge expectations and write what the program exports."""
+    _check_installed(plan)
     sink = sink or NoSink()
-    resources = _resources(program, store)
+    sink.emit(RunStarted(version=__version__, program=program.name))
+    resources = _resources(program)
     results = execute(
         plan,
-        _operations(),
+        _operations() if plan.steps else {},  # nothing to do: nothing heavy to import
         store,
         resources,
         sink,
         keep_going,
         program=program.compiled.source.path,
         versions=versions(),
+        final=False,
     )
     run = Run(program, plan, results, resources)
-    for expectation in _expectations(run):
-        run.expectations.append(expectation)
-        sink.emit(Expectation(label=expectation.label, holds=expectation.holds, found=expectation.numbers))
-    for diagnostic in [*results.diagnostics, *(d for e in run.expectations if (d := e.diagnostic) is not None)]:
-        run.found.append(diagnostic)
-        sink.emit(DiagnosticEvent(diagnostic=diagnostic))
+    run.found.extend(results.diagnostics)  # told as they came up
+    _judge(run, sink)
     if results.ok:
         _write(run, sink)
+    failed = sum(not e.holds for e in run.expectations)
+    sink.emit(results.summary(expectations=len(run.expectations), failed_expectations=failed, files=len(run.artifacts)))
     return run
 
 
-def _resources(program: Program, store: Store) -> Resources:
+def _check_installed(plan: Plan) -> None:
+    """Everything that runs needs the packages of the extra `run`; planning and checking do not."""
+    missing = [p for p in ("numpy", "torch", "transformers", "safetensors") if find_spec(p) is None]
+    if plan.steps and missing:
+        message = f"running needs {', '.join(f'`{p}`' for p in missing)}"
+        help = "install it with `pip install 'steerlang[run]'`"
+        raise SteerlangError((error(codes.MISSING_EXTRA, None, message, help=help, place="run"),))
+
+
+def _judge(run: Run, sink: EventSink) -> None:
+    """Hold every expectation against what was measured."""
+    for expectation in _expectations(run):
+        run.expectations.append(expectation)
+        sink.emit(Expectation(label=expectation.label, holds=expectation.holds, found=expectation.numbers))
+        if expectation.diagnostic is not None:
+            run.found.append(expectation.diagnostic)
+            sink.emit(DiagnosticEvent(diagnostic=expectation.diagnostic))
+
+
+def _resources(program: Program) -> Resources:
     from steerlang.operations.resources import Resources
 
     settings = program.settings
