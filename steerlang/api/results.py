@@ -206,7 +206,8 @@ def _plain(value: object, payload: Payload) -> Any:
     if isinstance(value, ConditionValue):
         return bool(payload.meta["holds"])
     if isinstance(value, PointValue):
-        return payload.meta["label"]
+        index: Any = payload.meta["index"]
+        return value.axis.labels[index]
     return dict(payload.tensors) if payload.tensors else list(payload.rows)
 
 

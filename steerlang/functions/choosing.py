@@ -30,7 +30,8 @@ def _best(sign: int) -> Any:
         where = call["where"] if isinstance(call["where"], list) else [call["where"]] * len(cells)
         conditions = [w for w in where if isinstance(w, ConditionValue)]
         allowed = [True if w is None else w if isinstance(w, bool) else None for w in where]
-        options = {"sign": sign, "labels": list(axis.labels), "allowed": allowed}
+        # Points by their place: what they are called is no part of what is computed.
+        options = {"sign": sign, "points": len(cells), "allowed": allowed}
         node = low.node("choose", options, (*cells, *(c.node for c in conditions)), "point")  # type: ignore[arg-type]
         return PointValue(node, axis)
 

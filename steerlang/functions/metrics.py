@@ -89,7 +89,7 @@ def _operands(values: tuple[Any, ...]) -> tuple[list[Json], tuple[Node, ...]]:
             inputs.append(value.node)
             documents.append({"input": len(inputs) - 1})
         else:
-            documents.append({"value": value})
+            documents.append({"value": value if isinstance(value, bool) else float(value)})
     return documents, tuple(inputs)
 
 

@@ -66,7 +66,7 @@ def _choose(task: Task, _: Context) -> Payload:
     """The point where a metric is best among those allowed; the first of equals."""
     options: Any = task.node.options
     given = inputs(task)
-    count = len(options["labels"])
+    count = options["points"]
     conditions = iter(given[count:])
     allowed = [bool(next(conditions).meta["holds"]) if a is None else a for a in options["allowed"]]
     values = [float(p.meta["value"]) for p in given[:count]]  # type: ignore[arg-type]
@@ -78,7 +78,7 @@ def _choose(task: Task, _: Context) -> Payload:
             "widen the sweep, or loosen the `where`",
         )
     best = max(points, key=lambda i: (options["sign"] * values[i], -i))
-    return Payload("point", {"index": best, "label": options["labels"][best], "value": values[best]})
+    return Payload("point", {"index": best, "value": values[best]})
 
 
 def _pick(task: Task, _: Context) -> Payload:

@@ -7,7 +7,7 @@ from functools import cache
 
 from steerlang.diagnostics import Diagnostic, codes, error
 from steerlang.functions import registry
-from steerlang.graph.facts import Absent, FakeFacts, fake_model
+from steerlang.graph.facts import Absent, FakeFacts, TokenizerFacts, fake_model
 from steerlang.graph.node import Node
 from steerlang.language.compiling import Compiled, compile_source
 from steerlang.language.lowering import Options
@@ -16,9 +16,10 @@ from steerlang.syntax import parse, tree
 
 PAIRS = [{"rude": f"rude words {i}", "polite": f"kind words {i}", "kind": "a" if i % 2 else "b"} for i in range(6)]
 WORDS = [{"text": w} for w in ("please", "thanks", "gladly", "kindly", "welcome")]
+TALKS = TokenizerFacts("tokenizer.json", True, True, "<s>", "</s>", "</s>")
 FACTS = FakeFacts(
     models={
-        "m": fake_model("m", layers=12),
+        "m": fake_model("m", layers=12, tokenizer=TALKS),
         "models/courtesy": fake_model("models/courtesy", layers=12),
         "other": fake_model("other", layers=6, seed=1),
         "wide": fake_model("wide", layers=12, width=64),
