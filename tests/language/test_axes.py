@@ -63,7 +63,9 @@ def test_an_integer_finds_the_same_number() -> None:
 
 
 def test_true_is_no_number() -> None:
-    result = body("sweep s = [0, 1]\nmetric x = perplexity(words, by = apply(m, add(v, scale = s)))\nmetric y = x[s = true]")
+    result = body(
+        "sweep s = [0, 1]\nmetric x = perplexity(words, by = apply(m, add(v, scale = s)))\nmetric y = x[s = true]"
+    )
     assert said(result)[:2] == ("SL441", "true")
 
 

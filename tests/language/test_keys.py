@@ -44,7 +44,10 @@ def test_names_do_not_count(name: str) -> None:
 @pytest.mark.parametrize(
     ("short", "long"),
     [
-        ("extract(m, pairs)", "extract(m, pairs, method = mean_difference, layers = all, site = residual, tokens = last)"),
+        (
+            "extract(m, pairs)",
+            "extract(m, pairs, method = mean_difference, layers = all, site = residual, tokens = last)",
+        ),
         ("extract(m, pairs)", "extract(model = m, data = pairs, seed = 0)"),
         ("extract(m, pairs, method = icv)", "extract(m, pairs, method = icv(variant = code, rank = 1))"),
         ("extract(m, pairs, method = pca)", "extract(m, pairs, method = pca(center = none))"),
@@ -77,14 +80,19 @@ def test_vectors_that_mean_the_same_are_one(short: str, long: str) -> None:
     ],
 )
 def test_actions_that_mean_the_same_are_one(short: str, long: str) -> None:
-    assert key(body(f"model k = apply(m, {short})"), "k") == key(body(f"steering a = {long}\nmodel k = apply(m, a)"), "k")
+    assert key(body(f"model k = apply(m, {short})"), "k") == key(
+        body(f"steering a = {long}\nmodel k = apply(m, a)"), "k"
+    )
 
 
 @pytest.mark.parametrize(
     ("short", "long"),
     [
         ("generate(m, words)", "generate(m, words, max_new_tokens = 32, method = greedy, seed = 7)"),
-        ("generate(m, words, method = sample)", "generate(m, words, method = sample(temperature = 1, top_p = 1), seed = 0)"),
+        (
+            "generate(m, words, method = sample)",
+            "generate(m, words, method = sample(temperature = 1, top_p = 1), seed = 0)",
+        ),
         ("generate(m, words, max_new_tokens = 8)", "generate(m, words, max_new_tokens = 8.0)"),
         ('generate(m, ["a"])', 'generate(m, texts(["a"], strip = none))'),
     ],

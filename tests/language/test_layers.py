@@ -103,7 +103,9 @@ def test_what_names_no_layers(written: str, code: str, place: str) -> None:
 
 
 def test_layers_of_a_vector_are_those_of_its_model() -> None:
-    result = accepted(body("vector w = extract(m, pairs, layers = 2..9)\nvector u = w[25%..<50%]\nvector t = (2 * w)[last - 3]"))
+    result = accepted(
+        body("vector w = extract(m, pairs, layers = 2..9)\nvector u = w[25%..<50%]\nvector t = (2 * w)[last - 3]")
+    )
     assert node(result, "u").options["layers"] == [3, 4, 5]
     assert node(result, "t").options["layers"] == [8]
 
@@ -116,7 +118,10 @@ ITEMS = st.one_of(
     st.just(AllLayers()),
     st.builds(LayerRange, ENDS, ENDS, st.booleans()),
     st.builds(
-        lambda a, b, c: LayerRange(Depth(a / 100), Depth(b / 100), c), st.integers(0, 100), st.integers(0, 100), st.booleans()
+        lambda a, b, c: LayerRange(Depth(a / 100), Depth(b / 100), c),
+        st.integers(0, 100),
+        st.integers(0, 100),
+        st.booleans(),
     ),
 )
 
@@ -133,7 +138,9 @@ def naive(item: object, count: int) -> set[int] | None:
         inside = {i for i in range(count) if low <= (i + 0.5) / count < high + (1e-12 if item.closed else 0)}
         return inside or None
     low, high = ((count - 1 - e.back if isinstance(e, FromLast) else e) for e in (item.start, item.end))  # type: ignore[operator]
-    if low not in range(count) or not (high in range(count) or (high == count and not item.closed and item.end == count)):
+    if low not in range(count) or not (
+        high in range(count) or (high == count and not item.closed and item.end == count)
+    ):
         return None
     return {i for i in range(count) if low <= i < high + item.closed} or None  # type: ignore[operator]
 

@@ -81,7 +81,7 @@ class Tally:
 
 
 def tally(count: int, seed: int) -> tuple[Tally, list[tuple[Mutant, list[str]]]]:
-    """Checks `count` mutants; gives the figures and those whose first diagnostic stands elsewhere, or that give many."""
+    """The figures of `count` mutants, and those whose first diagnostic stands elsewhere or that give many."""
     result, odd = Tally(), []
     for mutant in mutants(examples(), count, seed):
         diagnostics = compiled(mutant.text, IMPORTED).diagnostics
