@@ -24,6 +24,9 @@ class Api(Protocol):
     def check(self, path: str | Path, parameters: Mapping[str, object] | None = None,
               settings: Settings | None = None) -> Compiled: ...
 
+    def check_text(self, text: str, folder: str | Path = ".", parameters: Mapping[str, object] | None = None,
+                   settings: Settings | None = None) -> Compiled: ...
+
     def load(self, path: str | Path, parameters: Mapping[str, object] | None = None,
              settings: Settings | None = None) -> Program: ...
 

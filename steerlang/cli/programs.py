@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from steerlang.diagnostics import codes, error
+from steerlang.source import Source
 
 from .exit_codes import ExitCode
 from .failures import Failed
@@ -35,3 +37,14 @@ def _inside(folder: Path) -> list[str]:
     """The programs below a folder, leaving hidden folders out."""
     files = (p for p in folder.rglob(f"*{ENDING}") if p.is_file())
     return sorted(p.as_posix() for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+
+
+def standard_input() -> Source:
+    """The program on standard input. Raises Failed when it is no text."""
+    from steerlang.syntax import source_from_bytes
+
+    content = sys.stdin.buffer.read() if sys.stdin is not None else b""
+    source, problems = source_from_bytes(content, "<stdin>")
+    if source is None:
+        raise Failed(problems, ExitCode.INVALID)
+    return source

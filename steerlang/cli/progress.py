@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -83,8 +82,3 @@ def _open(path: str) -> TextIO:
     except OSError as e:
         raise Failed([error(codes.UNREADABLE_FILE, None, f"`{path}` cannot be written ({e.strerror})",
                             place=f"--events {path}")], ExitCode.USAGE) from e
-
-
-def stdin_bytes() -> bytes:
-    """All of standard input."""
-    return sys.stdin.buffer.read() if sys.stdin is not None else b""

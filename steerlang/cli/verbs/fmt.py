@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from contextlib import suppress
 from difflib import unified_diff
@@ -16,7 +15,7 @@ from steerlang.cli.exit_codes import ExitCode, gravest
 from steerlang.cli.failures import Failed
 from steerlang.cli.formatting import Formatted
 from steerlang.cli.options import output_options
-from steerlang.cli.programs import collect
+from steerlang.cli.programs import collect, standard_input
 from steerlang.cli.views import make_view
 from steerlang.diagnostics import Diagnostic, codes, error, has_errors
 from steerlang.source import Source
@@ -62,11 +61,9 @@ def _one(path: str, check: bool, diff: bool) -> Formatted:
 
 
 def _read(path: str) -> tuple[Source | None, list[Diagnostic]]:
-    from steerlang.syntax import read_source, source_from_bytes
+    from steerlang.syntax import read_source
 
-    if path == "-":
-        return source_from_bytes(sys.stdin.buffer.read() if sys.stdin is not None else b"", "<stdin>")
-    return read_source(path)
+    return (standard_input(), []) if path == "-" else read_source(path)
 
 
 def _format(source: Source) -> tuple[str | None, list[Diagnostic]]:

@@ -8,7 +8,7 @@ from steerlang.cli.arguments import Inputs, Output
 from steerlang.cli.backend import api_of, settings
 from steerlang.cli.exit_codes import ExitCode
 from steerlang.cli.options import output_options, program_options
-from steerlang.cli.programs import collect
+from steerlang.cli.programs import collect, standard_input
 from steerlang.cli.views import make_view
 
 
@@ -25,6 +25,10 @@ def command(ctx: click.Context, paths: tuple[str, ...], inputs: Inputs, output: 
     """
     api = api_of(ctx)
     given = settings(inputs)
-    results = [api.check(path, inputs.parameters, given) for path in collect(paths)]
+    results = [
+        api.check(path, inputs.parameters, given) if path != "-"
+        else api.check_text(standard_input().text, ".", inputs.parameters, given)
+        for path in collect(paths)
+    ]
     make_view(output).checked(results)
     return ExitCode.OK if all(r.ok for r in results) else ExitCode.INVALID

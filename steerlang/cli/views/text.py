@@ -87,7 +87,7 @@ class TextView:
             for lines in expectations(failed if self.output.quiet else found, screen):
                 out.write("\n".join(lines[1:]) + "\n")
             self._accompany(result)
-        out.line(f"{held} of {count(total, 'expectation')} hold, {count(len(results), 'program')}")
+        out.line(f"{held} of {total} expectations hold, {count(len(results), 'program')}")
 
     def _accompany(self, result: Ran) -> None:
         self._blocks(self.streams.err, result.diagnostics)
