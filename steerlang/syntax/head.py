@@ -95,6 +95,10 @@ def _without_equals(tokens: list[Token]) -> Head:
         ),))
     if third is not None and len(tokens) > 3 and tokens[3].type == "EQUAL":
         return _one_too_many(tokens, third)
+    if third is not None and third.type in {"MINUS", "DOT", "LSQB"}:
+        equals = _equals_on_line(tokens)
+        if equals is not None:
+            return _no_name(tokens, equals)
     diagnostic = error(
         MISSING_EQUALS, gap, f"`{name.text}` has no `=`", label="`=` is missing here",
         help=f"write `{tokens[0].text} {name.text} = …`", fixes=(Fix("insert `=`", (Edit(gap, " ="),)),),
@@ -102,6 +106,21 @@ def _without_equals(tokens: list[Token]) -> Head:
     follows = third is not None and third.type in {"NAME", "STRING", "INT", "FLOAT", "LSQB", "QUANTITY", "MINUS"}
     on_line = third is not None and not broken_between(name, third)
     return _read(tokens, 2, (diagnostic,), is_broken=not (follows and on_line))
+
+
+def _equals_on_line(tokens: list[Token]) -> int | None:
+    line = _first_line(tokens)
+    return next((i for i, token in enumerate(line) if token.type == "EQUAL"), None)
+
+
+def _no_name(tokens: list[Token], equals: int) -> Head:
+    """`a-b = …`, `a.b = …`, `a[1] = …`."""
+    span = tokens[1].span.to(tokens[equals - 1].span)
+    diagnostic = error(
+        UNEXPECTED, span, f"`{span.text}` is not a name",
+        help="names are made of letters, digits and `_`, and each is defined by itself",
+    )
+    return _read(tokens, equals + 1, (diagnostic,))
 
 
 def _one_too_many(tokens: list[Token], third: Token) -> Head:

@@ -11,13 +11,13 @@ from steerlang.diagnostics.codes import BAD_CHARACTER, BAD_NUMBER, UNTERMINATED_
 from steerlang.diagnostics.model import Applicability, Diagnostic, Edit, Fix, error
 from steerlang.source import Span
 
-from .hints import ALL_UNITS, OPERATORS, UNITS, Hint, character_hint
+from .hints import OPERATORS, Hint, character_hint
 from .lexing import Token
 from .literals import quoted
+from .numbers import number_help, split_number
 from .vocabulary import CLOSERS, NUMBERS, OPENERS, TERMINAL_OF, TEXTS, VALUE_ENDS, VALUE_STARTS, shown
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NUMBER_AND_LETTERS = re.compile(r"([0-9][0-9_]*(?:\.[0-9][0-9_]*)?)([A-Za-z]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,9 @@ class Mended:
     swallowed: bool = False  # an unclosed text hides the rest of its line, brackets included
 
 
+#: After so many malformed tokens in one definition the others go unreported.
+MOST_DIAGNOSTICS = 40
+
 Mending = tuple["Diagnostic | None", "Token | None"]
 
 
@@ -62,7 +65,8 @@ def mend(tokens: list[Token]) -> Mended:
             continue
         around = Around(token, tuple(result.tokens[-2:]), after, depth)
         diagnostic, instead = _MENDINGS[token.type](around)
-        if diagnostic is not None and not _repeats(diagnostic, result.diagnostics):
+        is_new = diagnostic is not None and not _repeats(diagnostic, result)
+        if diagnostic is not None and is_new and len(result.diagnostics) < MOST_DIAGNOSTICS:
             result.diagnostics.append(diagnostic)
         if instead is not None:
             result.tokens.append(instead)
@@ -72,29 +76,12 @@ def mend(tokens: list[Token]) -> Mended:
 
 
 def _join_number(token: Token, after: Token | None, result: Mended) -> bool:
-    """`.5`, `5.` and `2 GiB`: two tokens that were meant as one number."""
-    before = result.tokens[-1] if result.tokens else None
-    touching = before is not None and before.end == token.start
-    if token.type == "DOT" and before is not None and before.type == "INT" and touching:
-        if after is not None and after.type == "NAME":
-            return False
-        written, meant = before.written + ".", before.written + ".0"
-        pieces = (result.tokens.pop(), token)
-        help = f"write `{meant}` or `{before.written}`"
-    elif token.type == "INT" and touching and before is not None and before.type == "DOT":
-        if len(result.tokens) > 1 and result.tokens[-2].type in VALUE_ENDS:
-            return False
-        written, meant = f".{token.written}", f"0.{token.written}"
-        pieces = (result.tokens.pop(), token)
-        help = f"write `{meant}`"
-    elif token.type == "NAME" and before is not None and before.type in ("INT", "FLOAT") and _is_unit(token, after):
-        meant = before.written + UNITS.get(token.written, token.written)
-        written = f"{before.written} {token.written}"
-        pieces = (result.tokens.pop(), token)
-        help = f"write `{meant}`, without a space"
-    else:
+    """Read two tokens that were meant as one number as `BROKEN`."""
+    found = split_number(result.tokens, token, after)
+    if found is None:
         return False
-    joined = replace(pieces[0], type="BROKEN", end=token.end, stand_in="")
+    written, meant, help = found
+    joined = replace(result.tokens.pop(), type="BROKEN", end=token.end, stand_in="")
     result.diagnostics.append(error(
         BAD_NUMBER, joined.span, f"`{written}` is not a number", help=help, fixes=_swap(joined, meant),
     ))
@@ -103,19 +90,17 @@ def _join_number(token: Token, after: Token | None, result: Mended) -> bool:
     return True
 
 
-def _is_unit(token: Token, after: Token | None) -> bool:
-    if after is not None and after.type in ("EQUAL", "LPAR", "DOT"):
+def _repeats(new: Diagnostic, result: Mended) -> bool:
+    """The same trouble again on one line, or one more character in a run of them."""
+    earlier = result.diagnostics[-1] if result.diagnostics else None
+    if earlier is None or new.primary is None or earlier.primary is None or new.code is not BAD_CHARACTER:
         return False
-    return token.written in ALL_UNITS or token.written in UNITS
-
-
-def _repeats(new: Diagnostic, earlier: list[Diagnostic]) -> bool:
-    """The same trouble again on one line, or a run of characters of which the first is reported."""
-    if not earlier or new.primary is None or earlier[-1].primary is None or new.code is not BAD_CHARACTER:
+    span = new.primary.span
+    if earlier.primary.span.first.line != span.first.line:
         return False
-    last, this = earlier[-1].primary.span, new.primary.span
-    same_line = last.first.line == this.first.line
-    return same_line and (new.message == earlier[-1].message or last.end == this.start)
+    adjacent = bool(result.touched) and result.touched[-1].end == span.start
+    same = new.message == earlier.message
+    return (adjacent and same) or ((adjacent or same) and not new.fixes)
 
 
 def _as(token: Token, text: str) -> Token:
@@ -233,29 +218,11 @@ def _quotes(around: Around) -> Mending:
 
 def _number(around: Around) -> Mending:
     token = around.token
-    help, instead = _number_help(token.written)
+    help, instead = number_help(token.written)
     fixes = _swap(token, instead) if instead else ()
     return error(
         BAD_NUMBER, token.span, f"{shown(token)} is not a number", help=help, fixes=fixes,
     ), _gap(token)
-
-
-def _number_help(text: str) -> tuple[str, str | None]:
-    match = _NUMBER_AND_LETTERS.fullmatch(text)
-    if match and match.group(2) in UNITS:
-        instead = match.group(1) + UNITS[match.group(2)]
-        return f"write `{instead}`", instead
-    if text.count(".") > 1:
-        return "a number has one dot; put version numbers into a text", None
-    if text[:2].lower() in ("0x", "0b", "0o"):
-        return "numbers are written in decimal digits", None
-    if "_" in text and not re.search("[A-Za-z]", text):
-        instead = re.sub("_+", "_", text).strip("_")
-        return f"`_` stands only between two digits: `{instead}`", instead
-    if match and len(match.group(2)) <= 3:
-        units = ", ".join(f"`{unit}`" for unit in ALL_UNITS)
-        return f"the units are {units}", None
-    return "names begin with a letter or `_`; a number ends before the first letter", None
 
 
 def _character(around: Around) -> Mending:
@@ -284,11 +251,20 @@ def _colon(around: Around) -> Mending:
     if around.before_is(TEXTS):
         return error(
             BAD_CHARACTER, around.token.span, message,
-            help="an entry is written `name = value`, the name without quotes",
+            help="an entry is written `name = value`, the name without quotes", fixes=_unquoted(around),
         ), _as(around.token, "=")
     if around.before_is({"NAME"}):
         return _hinted(around, Hint("=", message, "names and values are joined by `=`"))
     return error(BAD_CHARACTER, around.token.span, message, help="delete it"), None
+
+
+def _unquoted(around: Around) -> tuple[Fix, ...]:
+    """`"key":` becomes `key =`, where the key is a name."""
+    name = around.before[-1].text.strip("\"'")
+    if not _NAME.fullmatch(name):
+        return ()
+    edits = (Edit(around.before[-1].span, name), Edit(around.token.span, " ="))
+    return (Fix(f"write `{name} =`", edits),)
 
 
 _MENDINGS: dict[str, Callable[[Around], Mending]] = {

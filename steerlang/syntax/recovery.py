@@ -20,7 +20,8 @@ from .feeding import Feed
 from .head import read_head
 from .lexing import END, Token
 from .mending import Mended, mend
-from .rules import Trouble, answer, stand_in
+from .rules import answer, stand_in
+from .trouble import Trouble
 from .vocabulary import CLOSERS, OPENERS, VALUE_ENDS
 
 #: After so many mendings the rest of a definition is not read.
@@ -31,9 +32,10 @@ def recover_item(tokens: list[Token]) -> tuple[tree.Definition | None, list[Diag
     """The definition, with `Broken` where it could not be read, or None when not even its kind and name can be."""
     mended = mend(tokens)
     head = read_head(mended.tokens)
-    found = [*mended.diagnostics, *head.diagnostics]
     if head.kind is None or head.name is None:
-        return None, found
+        in_head = any(place.start <= tokens[:2][-1].start for place in mended.touched)
+        return None, mended.diagnostics if in_head else list(head.diagnostics)
+    found = [*mended.diagnostics, *head.diagnostics]
     everything = tokens[0].span.to(tokens[-1].span)
     value_tokens = mended.tokens[head.length :]
     if head.is_broken:

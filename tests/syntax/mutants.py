@@ -21,7 +21,7 @@ class Mutant:
 
 def mutants(sources: list[Source], count: int, seed: int) -> Iterator[Mutant]:
     chance = random.Random(seed)
-    tokens = {source.name: significant(tokenize(source)) for source in sources}
+    tokens = {source.name: tokens_of(source) for source in sources}
     pool = sorted({token.text for found in tokens.values() for token in found})
     for _ in range(count):
         source = chance.choice(sources)
@@ -29,12 +29,12 @@ def mutants(sources: list[Source], count: int, seed: int) -> Iterator[Mutant]:
         if kind == "swap lines":
             mutant = _swap_lines(source, chance)
         else:
-            mutant = _change_token(source, chance.choice(tokens[source.name]), kind, chance.choice(pool))
+            mutant = change_token(source, chance.choice(tokens[source.name]), kind, chance.choice(pool))
         if mutant is not None and mutant.source.text != source.text:
             yield mutant
 
 
-def _change_token(source: Source, token: Token, kind: str, other: str) -> Mutant:
+def change_token(source: Source, token: Token, kind: str, other: str) -> Mutant:
     text = source.text
     pieces = {
         "delete": "", "duplicate": f"{token.text} {token.text}", "insert": f"{other} {token.text}",
@@ -49,3 +49,7 @@ def _swap_lines(source: Source, chance: random.Random) -> Mutant | None:
     first = chance.randrange(len(lines) - 1)
     lines[first], lines[first + 1] = lines[first + 1], lines[first]
     return Mutant(Source(source.name, "\n".join(lines)), first + 1, "swap lines")
+
+
+def tokens_of(source: Source) -> list[Token]:
+    return significant(tokenize(source))

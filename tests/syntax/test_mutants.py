@@ -7,7 +7,7 @@ from steerlang.syntax import parse
 from .corpus import programs
 from .mutants import mutants
 
-COUNT = 4000
+COUNT = 2500
 
 
 def test_mutants_are_reported_near_and_briefly() -> None:
