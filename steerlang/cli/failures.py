@@ -47,12 +47,31 @@ def ending_of(e: BaseException) -> Ending:
         return Ending(ExitCode.USAGE, (usage(e),))
     if isinstance(e, (KeyboardInterrupt, click.Abort)):
         return Ending(ExitCode.INTERRUPTED, (_interrupted(),), _trace(e))
-    if isinstance(e, OSError) and e.errno == errno.ENOSPC:
-        return Ending(ExitCode.RUN_FAILED, (_disk_full(e),), _trace(e))
+    if isinstance(e, OSError) and e.errno is not None:
+        return Ending(ExitCode.RUN_FAILED, (_system(e),), _trace(e))
     found = getattr(e, "diagnostics", None)
     if isinstance(found, tuple) and found and all(isinstance(d, Diagnostic) for d in found):
-        return Ending(ExitCode.INVALID, found, _trace(e))
+        return Ending(_code_of(found), found, _trace(e))
+    if _is_store_error(e):
+        return Ending(ExitCode.RUN_FAILED, (_store(e),), _trace(e))
     return Ending(ExitCode.INTERNAL, (internal(e),), _trace(e))
+
+
+# What stands in the way of a run and is no mistake of the program.
+_OF_THE_MACHINE = (codes.MISSING_EXTRA, codes.CACHE_UNUSABLE, codes.DISK_FULL, codes.OUT_OF_MEMORY)
+
+
+def _code_of(diagnostics: tuple[Diagnostic, ...]) -> ExitCode:
+    errors = [d.code for d in diagnostics if d.is_error]
+    if codes.INTERNAL in errors:
+        return ExitCode.INTERNAL
+    return ExitCode.RUN_FAILED if errors and all(c in _OF_THE_MACHINE for c in errors) else ExitCode.INVALID
+
+
+def _is_store_error(e: BaseException) -> bool:
+    from steerlang.engine.errors import StoreError
+
+    return isinstance(e, StoreError)
 
 
 def usage(e: click.ClickException) -> Diagnostic:
@@ -104,6 +123,16 @@ def _interrupted() -> Diagnostic:
                  help="run the same command again to go on from there")
 
 
-def _disk_full(e: OSError) -> Diagnostic:
-    return error(codes.DISK_FULL, None, "the disk is full", place=str(e.filename or "disk"),
-                 help=("free some space, or clear the cache with `steerlang cache gc`",))
+def _system(e: OSError) -> Diagnostic:
+    """What the operating system refused."""
+    if e.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
+        return error(codes.DISK_FULL, None, "the disk is full", place=str(e.filename or "disk"),
+                     help=("free some space, or clear the cache with `steerlang cache gc`",))
+    what = f"`{e.filename}`: " if e.filename is not None else ""
+    words = e.strerror or type(e).__name__
+    return error(codes.RUN_FAILED, None, f"{what}{words[:1].lower()}{words[1:]}", place=str(e.filename or "system"))
+
+
+def _store(e: BaseException) -> Diagnostic:
+    return error(codes.CACHE_UNUSABLE, None, str(e), place=str(getattr(e, "path", None) or "cache"),
+                 help="name another folder with `--cache-dir` or STEERLANG_CACHE_DIR")

@@ -10,9 +10,11 @@ import click
 import pytest
 from cli_support import FakeApi, FakeRun, Steer
 
+from steerlang.api import SteerlangError
 from steerlang.cli.exit_codes import ExitCode, gravest
 from steerlang.cli.main import cli
 from steerlang.diagnostics import codes, error
+from steerlang.engine.errors import StoreFull
 
 TABLE = [
     (("--help",), 0), (("--version",), 0), (("run", "--help"), 0),
@@ -64,7 +66,10 @@ def test_run_that_ends_badly(verb: str, found: Any, outcome: str, code: int, ste
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(("raised", "code", "shown"), [
     (ValueError("what is this"), 70, "SL900"), (KeyboardInterrupt(), 130, "SL804"), (click.Abort(), 130, "SL804"),
-    (OSError(28, "No space left on device"), 3, "SL511"), (RecursionError("maximum depth"), 70, "SL900"),
+    (OSError(28, "No space left on device"), 3, "SL511"), (PermissionError(13, "Permission denied", "x"), 3, "SL806"),
+    (SteerlangError((error(codes.MISSING_EXTRA, None, "no torch"),)), 3, "SL512"), (StoreFull("full"), 3, "SL510"),
+    (SteerlangError((error(codes.UNKNOWN_NAME, None, "no name"),)), 1, "SL201"), (OSError("odd"), 70, "SL900"),
+    (RecursionError("maximum depth"), 70, "SL900"),
 ])
 def test_exceptions(raised: BaseException, code: int, shown: str, steer: Steer) -> None:
     def run(*_: Any, **__: Any) -> Any:
