@@ -48,9 +48,18 @@ def vectors(tables: Sequence[VectorTable], screen: Screen) -> list[list[str]]:
     rows = [("", "layers", "length", "of the states", *_QUALITY.values())]
     rows += [_vector(t, screen) for t in tables[:MOST_VECTORS]]
     filled = [i for i in range(len(rows[0])) if i < 2 or any(row[i] for row in rows[1:])]
-    table = columns([[row[i] for i in filled] for row in rows], [False, False, *[True] * (len(filled) - 2)])
+    table = _fitting(rows, filled, screen)
     lines = [_heading("vectors", screen), screen.paint(table[0], "dim"), *table[1:]]
     return [[*lines, *_more(len(tables) - MOST_VECTORS, screen)]]
+
+
+def _fitting(rows: Sequence[Sequence[str]], kept: list[int], screen: Screen) -> list[str]:
+    """The columns `kept` of some rows; the last ones go where the screen is too narrow."""
+    while True:
+        table = columns([[row[i] for i in kept] for row in rows], [False, False, *[True] * (len(kept) - 2)])
+        if len(kept) <= 3 or max(map(text_width, table)) <= screen.width:
+            return table
+        kept = kept[:-1]
 
 
 # Measures of an extraction that are worth a column, under the names extraction gives them.

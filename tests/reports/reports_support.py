@@ -1,0 +1,56 @@
+"""What a run might have found, with every awkward thing in it."""
+
+from __future__ import annotations
+
+import math
+
+from steerlang.reports.findings import (
+    Artifact,
+    Expected,
+    Findings,
+    MetricRow,
+    MetricTable,
+    SampleColumn,
+    SampleTable,
+    Tally,
+    VectorTable,
+)
+
+NASTY = '<script>alert("x")</script> & \x1b[31mred\x1b[0m \u202e 宽 e\u0301'
+SWEEP = (0.0, 0.05, 0.1)
+
+
+def metric(name: str = "polite", models: tuple[str, ...] = ("base", "kind")) -> MetricTable:
+    """A metric over a sweep and some models."""
+    rows = tuple(
+        MetricRow((s, m), 0.1 + s * (i + 1), (0.05 + s, 0.2 + s * (i + 1)), 60)
+        for s in SWEEP for i, m in enumerate(models)
+    )
+    return MetricTable(name, ("s", "model"), rows)
+
+
+def findings() -> Findings:
+    columns = tuple(SampleColumn((m,), (f"{m} says {NASTY}", f"same\nline {m}", "same")) for m in ("base", "kind"))
+    return Findings(
+        program="specs/nasty.steer",
+        text=f"steerlang 1\n# {NASTY}\nlet a = 1\n",
+        expectations=(
+            Expected("kinder", True, "polite[kind] >= polite[base] + 0.2", 0.61666, 0.5, ">="),
+            Expected("fluent", False, f"surprise[kind] <= surprise[base] # {NASTY}", 2.0, 1.0, "<="),
+            Expected("plain", True, "1 < 2"),
+        ),
+        metrics=(
+            metric(), metric("fluency"),
+            MetricTable("total", (), (MetricRow((), 0.5, (0.4, 0.6), 12),)),
+            MetricTable("broken", ("model",), (MetricRow(("base",), math.nan), MetricRow(("kind",), math.inf))),
+        ),
+        samples=(SampleTable("replies", ("model",), (NASTY, "second", "third"), columns),),
+        vectors=(
+            VectorTable("polite", (0, 1, 2, 5), (1.0, 2.0, 3.0, 4.0), (10.0, 10.0, 10.0, 0.0),
+                        {"held_out_auc": (0.9, 0.95, 1.0, 1.0), "split_half_cosine": (0.5, 0.6, 0.7, 0.8)},
+                        {"model": NASTY, "site": "mlp"}),
+            VectorTable("derived", (3,), (1.0,)),
+        ),
+        artifacts=(Artifact("out/polite.gguf", 1_500_000), Artifact("out/gone")),
+        tally=Tally("done", 3, 2, 0, 0, 83.2),
+    )

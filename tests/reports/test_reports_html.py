@@ -1,0 +1,151 @@
+"""The page: well formed, self-contained, escaped, the same for the same findings, written as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from reports_support import NASTY, findings, metric
+
+from steerlang.reports.curves import curves, sweep_axis
+from steerlang.reports.document import findings_document
+from steerlang.reports.findings import Findings, MetricRow, MetricTable
+from steerlang.reports.html import page, write_page
+from steerlang.reports.svg import Point, Series, chart, ticks
+
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Balance(HTMLParser):
+    """Fails on tags that are not closed in order; keeps what is on the page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def read(text: str) -> Balance:
+    found = Balance()
+    found.feed(text)
+    found.close()
+    assert not found.open
+    return found
+
+
+@pytest.fixture
+def text() -> str:
+    return page(findings(), title=NASTY, date="2026-01-01", provenance={"model base": NASTY, "torch": "2.13.0"})
+
+
+def test_it_is_well_formed_and_runs_nothing(text: str) -> None:
+    found = read(text)
+    assert "script" not in found.tags
+    assert not {"link", "img", "iframe", "object"} & set(found.tags)
+    names = {name for name, _ in found.attributes}
+    assert not {n for n in names if n.startswith("on")} | (names & {"src", "href"})
+    assert "http" not in "".join(value or "" for _, value in found.attributes)
+    assert "default-src 'none'" in text
+
+
+def test_everything_is_on_it(text: str) -> None:
+    shown = "".join(read(text).texts)
+    for word in ("kinder", "0.6167 >= 0.5", "polite", "second", "held out auc", "out/polite.gguf", "2026", "torch"):
+        assert word in shown
+    assert shown.count(NASTY) >= 6  # title, heading, prompt, texts, program, facts, provenance
+
+
+def test_every_svg_is_xml(text: str) -> None:
+    pieces = text.split("<svg ")[1:]
+    assert len(pieces) == 2
+    for piece in pieces:
+        ElementTree.fromstring("<svg " + piece.partition("</svg>")[0] + "</svg>")
+
+
+def test_the_same_findings_give_the_same_page(text: str) -> None:
+    again = page(findings(), title=NASTY, date="2026-01-01", provenance={"model base": NASTY, "torch": "2.13.0"})
+    assert again == text
+    assert read(page(Findings("a.steer"))).texts
+
+
+def test_curves_follow_the_sweep() -> None:
+    assert sweep_axis(metric()) == 0
+    assert curves(metric()).count("<polyline") == 2
+    assert curves(MetricTable("m", ("model",), (MetricRow(("a",), 1.0), MetricRow(("b",), 2.0)))) == ""
+    assert curves(MetricTable("m", ("on",), (MetricRow((True,), 1.0), MetricRow((False,), 2.0)))) == ""
+
+
+def test_curves_of_awkward_numbers() -> None:
+    nan, inf = float("nan"), float("inf")
+    assert chart([Series("a", (Point(0, nan), Point(1, 1.0)))], "t", "x") == ""
+    flat = chart([Series("a", (Point(0, 1.0), Point(1, 1.0)))], "t", "x")
+    assert not re.search(r"\b(nan|inf)\b", flat)
+    infinite = chart([Series("a", (Point(0, 1.0, (0.0, inf)), Point(1, 1e300), Point(2, 1e-300)))], "t", "x")
+    assert not re.search(r"\b(nan|inf)\b", infinite)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-3.0, 7.0), (1e-9, 2e-9), (1e12, 3e12), (0.1, 0.30000001)])
+def test_ticks(low: float, high: float) -> None:
+    found = ticks(low, high)
+    assert 2 <= len(found) <= 7
+    assert all(low - 1e-9 * abs(low) <= t <= high * (1 + 1e-9) for t in found)
+
+
+def test_writing(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "new" / "folder" / "report.html"
+    assert write_page(path, text) == path
+    assert write_page(path, text + "lone \ud800 surrogate") == path
+    assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+
+
+def test_a_failed_write_leaves_the_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "report.html"
+    write_page(path, "old")
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="No space"):
+        write_page(path, "new")
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_document_is_json() -> None:
+    from steerlang.cli.views.json import finite
+
+    document = json.loads(json.dumps(finite(findings_document(findings())), allow_nan=False))
+    assert document["outcome"] == "done"
+    assert document["metrics"][0]["rows"][0]["at"] == {"s": 0.0, "model": "base"}
+    assert document["metrics"][3]["rows"][0]["value"] == "nan"
+    assert document["samples"][0]["columns"][1]["at"] == {"model": "kind"}
+    assert document["expectations"][1]["holds"] is False
