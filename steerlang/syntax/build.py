@@ -1,6 +1,6 @@
 """From what the parser has read to the tree: one method a rule (or alias) of the grammar.
 
-Lark calls these while it reduces, so no intermediate tree exists and nothing recurses. Each gets all children of its
+The parser calls these while it reduces, so no intermediate tree exists and nothing recurses. Each gets all children of its
 rule, punctuation included, which is what gives every node its exact span.
 """
 

@@ -2,7 +2,7 @@
 
 Every character of every text is in exactly one token, so tokens join to the text; what the grammar has no terminal
 for comes out as a token of a `BAD_…` type, and the parser never meets a text it cannot read. Terminals come from the
-grammar file; the malformed ones stand here, because they are about mistakes and not about the language.
+grammar; the malformed ones stand here, because they are about mistakes and not about the language.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 
 from steerlang.source import Source, Span
 
-from .grammar import keywords, terminals
+from .tables import tables
 
 END = "$END"
 TRIVIA = frozenset({"WS", "COMMENT"})
@@ -74,10 +74,7 @@ class Token:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    words = keywords()
-    fitting = [t for t in terminals() if t.pattern.value not in words and t.name != "STEERLANG"]
-    text_first = sorted(fitting, key=lambda t: t.name != "TEXT")
-    named = [(t.name, t.pattern.to_regexp()) for t in text_first]
+    named = sorted(tables().terminals, key=lambda terminal: terminal[0] != "TEXT")
     # An unclosed `"""` must not be read as an empty text and an open one, so it goes right behind TEXT.
     ordered = [*_BEFORE, named[0], _AFTER[0], *named[1:], *_AFTER[1:]]
     return re.compile("|".join(f"(?P<{name}>{regexp})" for name, regexp in ordered))
@@ -85,7 +82,7 @@ def _pattern() -> re.Pattern[str]:
 
 def tokenize(source: Source, start: int = 0, end: int | None = None) -> tuple[Token, ...]:
     """All tokens of a text or a range of it, white space and comments included; their texts join to the whole."""
-    words = keywords()
+    words = tables().keywords
     text = source.text
     found: list[Token] = []
     if start == 0 and text.startswith("\ufeff"):

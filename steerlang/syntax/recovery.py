@@ -8,7 +8,7 @@ token put in or left out, or gives up the innermost entry (everything up to its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from steerlang.diagnostics.codes import MISSING_VALUE
 from steerlang.diagnostics.model import Diagnostic, error
@@ -114,7 +114,7 @@ class _Reader:
     def read(self) -> tree.Expr:
         while True:
             token = self.tokens[self.position] if self.position < len(self.tokens) else self.end
-            if self.feed.would_take(token):
+            if self.feed.would_take(token.type):
                 self.feed.take(token)
                 if token is self.end:
                     value: tree.Expr = self.feed.result
@@ -153,7 +153,7 @@ class _Reader:
             return True
         if reply.insert is not None and trouble.previous is not None:
             inserted = stand_in(reply.insert, trouble.previous)
-            if self.feed.would_take(inserted, token):
+            if self.feed.would_take(inserted.type, token.type):
                 self.feed.take(inserted)
                 self._note_inserted(inserted, token)
                 return True
@@ -189,10 +189,9 @@ class _Reader:
             return False
         source = frame.opener.source
         first = self.tokens[frame.entry_start]
-        gap, comma = replace(first, type="BROKEN", stand_in=""), replace(first, type="COMMA")
-        if not frame.entry.would_take(gap):
+        if not frame.entry.would_take("BROKEN"):
             return self._leave_out_entry(frame)
-        self.position = self._end_of_entry(frame.entry.would_take(gap, comma))
+        self.position = self._end_of_entry(frame.entry.would_take("BROKEN", "COMMA"))
         last = self.tokens[self.position - 1] if self.position > frame.entry_start else first
         self.feed = frame.entry.fork()
         self.feed.take(Token("BROKEN", first.start, last.end, source, ""))

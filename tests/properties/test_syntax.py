@@ -11,9 +11,9 @@ from lark import Lark
 from steerlang.source import Source
 from steerlang.syntax import parse, parse_expression, tree
 from steerlang.syntax.expressions import expression_text
-from steerlang.syntax.grammar import grammar_text
 from steerlang.syntax.lexing import significant, tokenize
 from steerlang.syntax.printing import format_source
+from steerlang.syntax.tables import grammar_text
 
 from .syntax_strategies import characters, definitions, expressions, program_texts
 

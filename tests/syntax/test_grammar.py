@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 from lark import Lark, Tree
 from lark.lexer import Lexer
 
 from steerlang.syntax.build import TreeBuilder
-from steerlang.syntax.grammar import grammar_text
+from steerlang.syntax.generating import build_tables
+from steerlang.syntax.tables import TABLES_FILE, folders, grammar_text, tables, to_json
 
 from .corpus import programs
 
@@ -21,6 +24,23 @@ class _NoLexer(Lexer):
 
 def test_no_conflicts() -> None:
     Lark(grammar_text(), parser="lalr", strict=True, lexer=_NoLexer)
+
+
+def test_the_kept_tables_are_current() -> None:
+    made = build_tables(grammar_text())
+    kept = (folders()[1] / TABLES_FILE).read_text(encoding="utf-8")
+    assert kept == to_json(made), "run `python -m steerlang.syntax.generating`"
+    assert tables() == made
+
+
+def test_parsing_does_not_import_lark() -> None:
+    code = (
+        "import sys; from steerlang.source import Source; from steerlang.syntax import parse; "
+        "from steerlang.syntax.printing import format_source; s = Source('a', 'steerlang 1\\nlet a = f(1, [2])\\n'); "
+        "assert not parse(s)[1]; format_source(s); print([m for m in ('lark', 'rich', 'torch') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
 
 
 def test_the_grammar_stays_small_and_knows_no_vocabulary() -> None:
