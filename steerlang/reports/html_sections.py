@@ -33,15 +33,15 @@ def _title(name: str, description: str) -> str:
 
 
 def head(findings: Findings, title: str, date: str) -> str:
-    tally = findings.tally
-    failing = sum(not e.holds for e in findings.expectations)
-    words = [f"{tally.made} run", f"{tally.cached} cached"]
-    if findings.expectations:
-        words.append(f"{len(findings.expectations) - failing} of {len(findings.expectations)} expectations hold")
-    style = "good" if tally.outcome == "done" and not failing else "bad"
-    line = " · ".join(escape(w) for w in (findings.program, date, *words) if w)
-    state = f'<strong class="{style}">{escape(tally.outcome)}</strong>'
-    return f'<header>\n<h1>{escape(title)}</h1>\n<p class="soft">{state} · {line}</p>\n</header>'
+    tally, expected = findings.tally, findings.expectations
+    holding = sum(e.holds for e in expected)
+    good = tally.outcome == "done" and holding == len(expected)
+    state = tally.outcome
+    if expected and tally.outcome == "done":
+        state = f"{holding} of {len(expected)} expectations hold"
+    line = " · ".join(escape(w) for w in (findings.program, date, f"{tally.made} run", f"{tally.cached} cached") if w)
+    strong = f'<strong class="{"good" if good else "bad"}">{escape(state)}</strong>'
+    return f'<header>\n<h1>{escape(title)}</h1>\n<p class="soft">{strong} · {line}</p>\n</header>'
 
 
 def expectations(found: Sequence[Expected]) -> str:
@@ -60,12 +60,19 @@ def metrics(tables: Sequence[MetricTable]) -> str:
 
 
 def _metric(table: MetricTable) -> str:
-    rows = []
-    for r in table.rows:
-        interval = f"{number(r.interval[0])} … {number(r.interval[1])}" if r.interval else ""
-        rows.append([*map(plain, r.labels), number(r.value), interval, str(r.count or "")])
-    heads = [*table.axes, table.name, "95 % interval", "n"]
+    heads = [*table.axes, table.name]
+    rows = [[*map(plain, r.labels), number(r.value)] for r in table.rows]
+    if any(r.interval for r in table.rows):
+        heads.append("95 % interval")
+        rows = [[*row, _interval(r.interval)] for row, r in zip(rows, table.rows, strict=True)]
+    if any(r.count for r in table.rows):
+        heads.append("n")
+        rows = [[*row, str(r.count or "")] for row, r in zip(rows, table.rows, strict=True)]
     return _title(table.name, table.description) + curves(table) + grid(heads, rows, len(table.axes))
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return f"{number(interval[0])} … {number(interval[1])}" if interval else ""
 
 
 def grid(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> str:

@@ -17,6 +17,7 @@ h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; padding-bottom: .25rem; border-
 h3 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
 .soft { color: var(--soft); } .good { color: var(--good); } .bad { color: var(--bad); }
 code, pre, .num { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .875em; }
+code, td, th, dd, h1 { unicode-bidi: isolate; }
 pre { background: var(--sheet); border: 1px solid var(--rule); border-radius: 6px; padding: 1rem; overflow-x: auto; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; }
