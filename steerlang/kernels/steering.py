@@ -78,12 +78,13 @@ def rotate(m: Tensor, units: Tensor, weights: Tensor) -> Tensor:
 
     m ``[B, T, D]`` (or ``[T, D]``); ``units [B or 1, N, D]`` float32, v_i/‖v_i‖ or zero; ``weights [B or 1, 1, N]``
     float32, λ_i/N: N vectors share the division by N. A zero vector adds nothing.
+
+    Computed without the first division, as ‖m‖ · normalize( m + Σ_i w_i (‖m‖ − min(0, m·v̂_i)) v̂_i ).
     """
     state = m.float()
     norm = state.norm(dim=-1, keepdim=True)
-    direction = state / norm.clamp_min(TINY)
-    cosine = direction @ units.transpose(-1, -2)
-    pushed = direction + (weights * (1.0 - cosine.clamp_max(0.0))) @ units
+    against = (state @ units.transpose(-1, -2)).clamp_max(0.0)
+    pushed = state + (weights * (norm - against)) @ units
     return _to_norm(pushed, norm, m)
 
 
@@ -91,7 +92,7 @@ def rotate_plain(m: Tensor, push: Tensor) -> Tensor:
     """As `rotate` with gain 1: m̃ = ‖m‖ · normalize(m/‖m‖ + p), p = Σ w_i v̂_i ``[B or 1, 1, D]`` float32."""
     state = m.float()
     norm = state.norm(dim=-1, keepdim=True)
-    return _to_norm(state / norm.clamp_min(TINY) + push, norm, m)
+    return _to_norm(state + norm * push, norm, m)
 
 
 def _to_norm(pushed: Tensor, norm: Tensor, like: Tensor) -> Tensor:

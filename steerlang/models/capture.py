@@ -78,6 +78,7 @@ def capture(
     empty = [index for index in needed if not len(items[index])]
     if empty:
         raise BadBatch(f"item {empty[0]} has no tokens", "leave out empty texts")
+    loaded.check_lengths(len(item) for item in items)
     layout = loaded.layout
     # Padding on the right needs no mask in a causal model; others get rows of one length only.
     groups = batches([len(items[i]) for i in needed], batch_tokens, equal=not layout.causal)

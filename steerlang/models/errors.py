@@ -79,6 +79,28 @@ class NonFinite(ModelError):
         self.site, self.layer, self.row = site, layer, row
 
 
+class UnusableLogits(ModelError):
+    """The model gave NaN or infinite logits, so nothing follows from them."""
+
+    def __init__(self, row: int) -> None:
+        super().__init__(
+            f"the logits for row {row} are not finite",
+            "steer less, load the model as bfloat16 or float32, or look at that row's text",
+        )
+        self.row = row
+
+
+class TooLong(ModelError):
+    """More tokens than the model has positions for."""
+
+    def __init__(self, row: int, length: int, limit: int) -> None:
+        super().__init__(
+            f"row {row} needs {length} tokens, the model has positions for {limit}",
+            "shorten the text, or ask for fewer new tokens",
+        )
+        self.row, self.length, self.limit = row, length, limit
+
+
 class NeedsOffsets(ModelError):
     """A selector by text, on tokens without character offsets."""
 

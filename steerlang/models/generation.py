@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from steerlang.models.actions import Recipe
-from steerlang.models.errors import BadBatch, ModelError, NoTokens
+from steerlang.models.errors import BadBatch, ModelError, NoTokens, UnusableLogits
 from steerlang.models.loading import LoadedModel
 from steerlang.models.overlay import Overlay
 from steerlang.models.prompts import marks_of
@@ -70,6 +70,7 @@ def generate(
     ``batch_tokens`` bounds prompt and new tokens of a batch. Raises BadBatch, NoTokens.
     """
     _check(prompts, recipes, rows, noise_rows, max_new_tokens)
+    loaded.check_lengths(len(prompt) + max_new_tokens - 1 for prompt in prompts)
     results: list[Generated | None] = [None] * len(prompts)
     ends = loaded.end_ids if end_ids is None else end_ids
     equal = not loaded.layout.left_padding
@@ -84,7 +85,10 @@ def generate(
             )
             streams = list(group) if noise_rows is None else [noise_rows[i] for i in group]
             noise = None if sampling is None else _noise(sampling, streams, max_new_tokens)
-            made = _Decoding(loaded, overlay, batch, ends, sampling, noise).run(max_new_tokens)
+            decoding = _Decoding(loaded, overlay, batch, ends, sampling, noise)
+            made = decoding.run(max_new_tokens)
+            if (bad := decoding.unusable()) is not None:
+                raise UnusableLogits(group[bad])
             for index, ids in zip(group, made, strict=True):
                 results[index] = _finished(loaded, ids, ends)
     return [result for result in results if result is not None]
@@ -111,6 +115,7 @@ class _Decoding:
         self._positions = self._first_positions()
         self._running = torch.arange(len(batch), device=device)
         self._made = torch.full((len(batch), 0), -1, dtype=torch.long, device=device)
+        self._bad = torch.zeros(len(batch), dtype=torch.bool, device=device)
 
     def run(self, steps: int) -> list[tuple[int, ...]]:
         """New tokens of each row, up to and with its end token."""
@@ -145,7 +150,13 @@ class _Decoding:
         logits: Tensor = output.logits[:, -1].float()
         return logits
 
+    def unusable(self) -> int | None:
+        """The first row whose logits were not finite at some step."""
+        return int(self._bad.int().argmax()) if bool(self._bad.any()) else None
+
     def _choose(self, logits: Tensor, step: int) -> Tensor:
+        # NaN wins a maximum; looked at once the batch is done, so that no step waits for the device.
+        self._bad[self._running] |= ~torch.isfinite(logits.amax(-1))
         if self._sampling is None or self._noise is None:
             return logits.argmax(-1)
         return sample(logits, self._sampling, self._noise[self._running, step])

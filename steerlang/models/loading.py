@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from steerlang.models.checkpoint import check_finite, check_folder
 from steerlang.models.discovery import find_layout
-from steerlang.models.errors import LoadFailure
+from steerlang.models.errors import LoadFailure, TooLong
 from steerlang.models.layout import Layout, LayoutOverride
 
 DtypeName = Literal["float32", "bfloat16", "float16"]
@@ -45,6 +46,14 @@ class LoadedModel:
             if ids is not None:
                 return frozenset(int(i) for i in (ids if isinstance(ids, list | tuple) else [ids]))
         return frozenset()
+
+    def check_lengths(self, lengths: Iterable[int]) -> None:
+        """Raises TooLong for the first row with more tokens than the model has positions."""
+        limit = getattr(self.model.config.get_text_config(decoder=True), "max_position_embeddings", None)
+        if isinstance(limit, int) and limit > 0:
+            for row, length in enumerate(lengths):
+                if length > limit:
+                    raise TooLong(row, length, limit)
 
 
 def load(

@@ -16,7 +16,7 @@ from steerlang.models.actions import Add, Operator, Recipe
 from steerlang.models.errors import BadBatch, WidthMismatch
 from steerlang.models.loading import LoadedModel
 from steerlang.models.passes import Passes
-from steerlang.models.scopes import NONE, AllTokens, TokenScope
+from steerlang.models.scopes import EVERY, AllTokens, Mask, TokenScope
 from steerlang.models.sites import Place, Point, first_input, first_tensor
 from steerlang.models.steps import Entry, Step, entry_of, make_step
 from steerlang.models.widths import widths
@@ -42,7 +42,7 @@ class Overlay:
         self._loaded = loaded
         self._recipes = tuple(recipes)
         self._scopes = _scopes(self._recipes)
-        self._passes = Passes(loaded.layout.decoder, self._scopes)
+        self._passes = Passes(loaded.layout.decoder, self._scopes, loaded.layout.dtype)
         self._handles: list[Any] = []
         self._hooks: list[tuple[Place, _Steer]] | None = None  # made once, when first entered
         self._steps: list[Step] = []
@@ -163,10 +163,10 @@ class _Steer:
         out = h.view(*self._passes.shape, -1) if flat and self._passes.shape[0] else h
         for step in self._steps:
             mask = self._passes.masks[step.scope]
-            if isinstance(mask, Tensor):
-                out = step.apply(out, mask)
-            elif mask is not NONE:
+            if mask is EVERY:
                 out = step.apply(out, None)
+            elif isinstance(mask, Mask):
+                out = step.apply(out, mask)
         return out.view(h.shape) if flat else out
 
     def on_output(self, module: nn.Module, args: Any, output: Any) -> Any:

@@ -15,17 +15,18 @@ import torch
 from torch import Tensor, nn
 
 from steerlang.models.errors import BadBatch, ModelError
-from steerlang.models.scopes import EVERY, AllTokens, Answer, PassView, TokenScope, Whole
+from steerlang.models.scopes import EVERY, AllTokens, Answer, Mask, PassView, TokenScope, Whole
 
 
 class Passes:
-    """Follows the decoder's passes. ``masks[i]`` is scope i's answer for this one: bool ``[B, T, 1]`` or whole."""
+    """Follows the decoder's passes. ``masks[i]`` is scope i's answer for this one: a mask, every token, or none."""
 
-    def __init__(self, decoder: nn.Module, scopes: Sequence[TokenScope]) -> None:
+    def __init__(self, decoder: nn.Module, scopes: Sequence[TokenScope], dtype: torch.dtype) -> None:
         self._scopes = tuple(scopes)
         self._positional = any(not isinstance(scope, AllTokens) for scope in scopes)
         self._parameters = [name for name in inspect.signature(decoder.forward).parameters if name != "self"]
-        self.masks: list[Answer] = [EVERY] * len(self._scopes)
+        self._dtype = dtype
+        self.masks: list[Mask | Whole] = [EVERY] * len(self._scopes)
         self.shape: tuple[int, int] = (0, 0)
         self._given: Tensor | None = None
         self._marks: Mapping[TokenScope, Tensor] = {}
@@ -63,7 +64,7 @@ class Passes:
         view = self._view(
             ids if isinstance(ids, Tensor) else None, given.get("attention_mask"), past, tokens.device
         )
-        self.masks = [_with_width(scope.answer(view)) for scope in self._scopes]
+        self.masks = [_mask(scope.answer(view), self._dtype) for scope in self._scopes]
 
     def _view(self, ids: Tensor | None, mask: Any, past: int, device: torch.device) -> PassView:
         batch, length = self.shape
@@ -120,5 +121,8 @@ def _repeat(values: Tensor, batch: int, what: str) -> Tensor:
     return values.repeat_interleave(batch // values.shape[0], dim=0)
 
 
-def _with_width(answer: Answer) -> Answer:
-    return answer if isinstance(answer, Whole) else answer[..., None]
+def _mask(answer: Answer, dtype: torch.dtype) -> Mask | Whole:
+    if isinstance(answer, Whole):
+        return answer
+    where = answer[..., None]
+    return Mask(where, where.to(dtype))

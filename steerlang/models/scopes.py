@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -24,6 +25,13 @@ class Whole(Enum):
 
 EVERY, NONE = Whole.EVERY, Whole.NONE
 Answer = Tensor | Whole
+
+
+class Mask(NamedTuple):
+    """The tokens of a pass that a scope takes, ``[B, T, 1]``: as bool, and as 0 and 1 in the states' dtype."""
+
+    where: Tensor
+    weight: Tensor
 
 
 @dataclass(frozen=True)

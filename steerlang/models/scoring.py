@@ -12,7 +12,7 @@ from torch import Tensor
 
 from steerlang.kernels.metrics import kl_divergence, token_log_likelihoods
 from steerlang.models.actions import Recipe
-from steerlang.models.errors import BadBatch, NoTokens
+from steerlang.models.errors import BadBatch, NoTokens, UnusableLogits
 from steerlang.models.heads import logit_chunks
 from steerlang.models.loading import LoadedModel
 from steerlang.models.overlay import Overlay
@@ -66,6 +66,7 @@ def log_likelihoods(
         for part, made in logit_chunks(loaded.layout, states):
             values = token_log_likelihoods(made, targets[part]).double().cpu().numpy()
             np.add.at(total, owner[part], values)
+    _check_usable(total)
     return Likelihoods(total, np.array([len(text.completion) for text in texts], dtype=np.int64))
 
 
@@ -110,10 +111,18 @@ def mean_kl(
         pairs = zip(logit_chunks(loaded.layout, plain), logit_chunks(loaded.layout, moved), strict=True)
         for (part, p), (_, q) in pairs:
             np.add.at(total, owner[part], kl_divergence(p, q).double().cpu().numpy())
+    _check_usable(total)
     counts = np.array([len(text.completion) for text in texts], dtype=np.float64)
     mean = np.full(len(texts), np.nan)
     np.divide(total, counts, out=mean, where=counts > 0)
     return mean
+
+
+def _check_usable(values: NDArray[np.float64]) -> None:
+    """NaN comes of logits that are not finite; −∞ is a token that the model rules out."""
+    bad = np.flatnonzero(np.isnan(values))
+    if len(bad):
+        raise UnusableLogits(int(bad[0]))
 
 
 def _final_states(
@@ -153,6 +162,7 @@ def _checked_overlay(
     empty = next((i for i, text in enumerate(texts) if not len(text.prompt)), None)
     if empty is not None:
         raise NoTokens(empty)
+    loaded.check_lengths(len(text.ids) for text in texts)
     if rows is None and len(recipes) != 1:
         raise BadBatch(f"{len(recipes)} recipes, and no word on which text takes which", "give rows")
     if rows is not None and len(rows) != len(texts):

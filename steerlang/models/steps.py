@@ -15,6 +15,7 @@ from torch import Tensor
 
 from steerlang.kernels import steering
 from steerlang.models.actions import Ablate, Add, Clamp, Operator, Rotate, SteeringAction
+from steerlang.models.scopes import Mask
 
 Entry = (
     tuple[Tensor, tuple[float, ...]] | None
@@ -36,12 +37,13 @@ class Step(ABC):
         self._rows = None if self._all_active else self._active[index][:, None, None]
         self._take(index)
 
-    def apply(self, h: Tensor, mask: Tensor | None) -> Tensor:
-        """New states for ``h [B, T, D]``; ``mask [B, T, 1]`` bool (None: every token). Others stay to the bit."""
+    def apply(self, h: Tensor, mask: Mask | None) -> Tensor:
+        """New states for ``h [B, T, D]`` where the mask says (None: everywhere); others stay to the bit."""
         steered = self._compute(h)
+        where = None if mask is None else mask.where
         if self._rows is not None:
-            mask = self._rows if mask is None else mask & self._rows
-        return steered if mask is None else torch.where(mask, steered, h)
+            where = self._rows if where is None else where & self._rows
+        return steered if where is None else torch.where(where, steered, h)
 
     @abstractmethod
     def _take(self, index: Tensor) -> None: ...
@@ -63,10 +65,8 @@ class AddStep(Step):
     def _take(self, index: Tensor) -> None:
         self._delta = self._table[index][:, None]
 
-    def apply(self, h: Tensor, mask: Tensor | None) -> Tensor:
-        if mask is None:
-            return h + self._delta
-        return steering.add_masked(h, self._delta, mask.to(h.dtype))
+    def apply(self, h: Tensor, mask: Mask | None) -> Tensor:
+        return h + self._delta if mask is None else steering.add_masked(h, self._delta, mask.weight)
 
     def _compute(self, h: Tensor) -> Tensor:
         return h + self._delta

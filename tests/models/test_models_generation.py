@@ -16,20 +16,27 @@ from steerlang.models import (
     MLP,
     RESIDUAL,
     Add,
+    CaptureRequest,
     LoadedModel,
     ModelError,
     Overlay,
+    Point,
     Recipe,
     Rotate,
     Sampling,
+    ScoredText,
     SteeringAction,
     TokenisedItem,
+    capture,
     generate,
+    log_likelihoods,
+    mean_kl,
     tokenise,
     wrap,
 )
-from steerlang.models.errors import BadBatch, NoTokens
+from steerlang.models.errors import BadBatch, NoTokens, TooLong, UnusableLogits
 from steerlang.models.generation import sample
+from steerlang.models.positions import Last
 from steerlang.models.scopes import AtText, GeneratedTokens, PromptTokens
 
 RECIPES: list[Recipe] = [
@@ -208,3 +215,30 @@ def test_a_model_that_cannot_be_padded_on_the_left_gets_rows_of_one_length() -> 
     made = generate(loaded, items, max_new_tokens=3)
     assert all(mask is None for mask in masks)
     assert [list(r.ids) for r in made] == [library(loaded, item, 3) for item in items]
+
+
+def test_logits_that_are_not_finite_are_an_error() -> None:
+    loaded = loaded_llama()
+    items = [TokenisedItem((5, 6)), TokenisedItem((7, 6, 5)), TokenisedItem((8,))]
+    far = {0: torch.full((1, 24), 3e38)}
+    off: Recipe = ()
+    on: Recipe = (SteeringAction(Add(), RESIDUAL, far, (10.0,)),)
+    for sampling in (None, Sampling(0)):
+        with pytest.raises(UnusableLogits, match="row 1"):
+            generate(loaded, items, max_new_tokens=2, recipes=[off, on], rows=[0, 1, 0], sampling=sampling)
+    texts = [ScoredText(item, (5, 6)) for item in items]
+    with pytest.raises(UnusableLogits, match="row 2"):
+        log_likelihoods(loaded, texts, recipes=[off, on], rows=[0, 0, 1])
+    with pytest.raises(UnusableLogits, match="row 2"):
+        mean_kl(loaded, texts, recipes=[off, on], rows=[0, 0, 1])
+
+
+def test_texts_longer_than_the_model_has_positions(llama: LoadedModel) -> None:
+    long = TokenisedItem((5,) * 100)
+    with pytest.raises(TooLong, match="row 1 needs 129 tokens, the model has positions for 128"):
+        generate(llama, [TokenisedItem((5,)), long], max_new_tokens=30)
+    assert len(generate(llama, [long], max_new_tokens=29, end_ids=frozenset())[0].ids) == 29
+    with pytest.raises(TooLong):
+        log_likelihoods(llama, [ScoredText(long, (6,) * 29)])
+    with pytest.raises(TooLong):
+        capture(llama, [TokenisedItem((5,) * 129)], [CaptureRequest((0,), (Point(RESIDUAL, 0),), Last())])

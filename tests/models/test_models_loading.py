@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import byte_tokenizer, tiny_llama
-from transformers import T5Config, T5ForConditionalGeneration
+from transformers import GPT2Config, GPT2LMHeadModel, T5Config, T5ForConditionalGeneration
 
 from steerlang.models import LayoutOverride, ModelError, load, wrap
 from steerlang.models.errors import BadWeights, LoadFailure, SiteUnavailable, UnsupportedModel
@@ -190,3 +190,13 @@ def test_every_error_says_how_to_mend_it() -> None:
     assert caught.value.message
     assert caught.value.help
     assert caught.value.help in str(caught.value)
+
+
+def test_tied_weights_are_not_missing(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=40, n_embd=16, n_layer=2, n_head=2, n_positions=32))
+    model.save_pretrained(tmp_path)
+    byte_tokenizer().save_pretrained(tmp_path)
+    assert "lm_head.weight" not in load_file(tmp_path / "model.safetensors")
+    loaded = load(tmp_path)
+    assert loaded.layout.unembedding.weight is loaded.model.transformer.wte.weight

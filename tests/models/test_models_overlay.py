@@ -342,3 +342,18 @@ def test_steering_the_embedding_is_steering_what_enters_block_0(llama: LoadedMod
     with Overlay(llama, [(SteeringAction(Add(), Site("embedding"), v, (2.0,)),)]):
         moved = capture(llama, [item], places)[0].states
     torch.testing.assert_close(torch.from_numpy(moved - plain), 2 * v[0].expand(3, 2, WIDTH))
+
+
+def test_rows_keep_the_order_of_their_own_recipe(llama: LoadedModel) -> None:
+    """Recipes with the same actions in another order, at one place, side by side."""
+    v = random_directions(5, layers=(1,))
+    add = SteeringAction(Add(), RESIDUAL, v, (2.0,))
+    ablate = SteeringAction(Ablate(), RESIDUAL, v, (1.0,))
+    keep = SteeringAction(Add("keep"), RESIDUAL, random_directions(6, layers=(1,)), (1.0,))
+    kinds = [(add, ablate), (ablate, add), (ablate,), (keep, ablate, keep), (ablate, keep, add, ablate), ()]
+    ids = some_ids(1).expand(len(kinds), -1)
+    with Overlay(llama, kinds, range(len(kinds))), torch.no_grad():
+        together = llama.model(input_ids=ids).logits
+    for row, kind in enumerate(kinds):
+        torch.testing.assert_close(together[row], logits(llama, ids[:1], kind)[0], rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(together[0], together[1], atol=1e-2)
