@@ -16,6 +16,8 @@ PROGRAM = """steerlang 1
 let    sum   = 1 + 1
 expect right = sum == 2
 """
+# One process builds and installs for all tests.
+pytestmark = pytest.mark.xdist_group("wheel")
 HEAVY = ("torch", "transformers", "numpy", "scikit-learn", "safetensors")
 
 
