@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from steerlang.diagnostics import Diagnostic, codes, error
+from steerlang.diagnostics import Diagnostic, Label, codes, error
 from steerlang.graph.node import Json, Node
 from steerlang.source import Span
 
@@ -103,7 +103,9 @@ def failure_of(e: BaseException, nodes: tuple[Node, ...], labels: tuple[str, ...
 def _diagnose(e: BaseException, labels: tuple[str, ...], span: Span | None) -> Diagnostic:
     names = f"`{some(labels)}`"
     if isinstance(e, OperationError):
-        return e.diagnostic
+        found = e.diagnostic
+        primary = found.primary or (Label(span) if span is not None else None)
+        return replace(found, primary=primary, place=found.place or some(labels))
     if is_out_of_memory(e):
         return error(
             codes.OUT_OF_MEMORY, span, f"memory ran out while making {names}", place=some(labels),

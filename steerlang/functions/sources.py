@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from steerlang.data import RowOptions
-from steerlang.data.demonstrations import Contains, Equals
+from steerlang.data import Demonstration, ProblemKind, RowOptions, check_options, demonstrations
+from steerlang.data.demonstrations import Contains, Equals, of_pairs, of_texts
 from steerlang.diagnostics import Diagnostic, Label, codes, error
 from steerlang.graph.facts import Absent, DataFacts, ModelReference, Trouble
 from steerlang.graph.node import Json
@@ -222,8 +222,35 @@ def _inline(rows: list[dict[str, str]], form: Type, call: Call, low: Lowering) -
             )
             return POISON
     columns = {role: role for role in rows[0]}
+    kept = _kept(rows, columns, call, low)
+    if kept is None:
+        return POISON
     node = low.node("data.rows", {"rows": rows, "columns": columns, **_document(call)}, (), "rows")  # type: ignore[dict-item]
-    return DataValue(node, form, min(len(rows), call["limit"] or len(rows)), tuple(rows), _chats(call))
+    return DataValue(node, form, len(kept), kept, _chats(call))
+
+
+def _kept(
+    rows: list[dict[str, str]], columns: Mapping[str, str], call: Call, low: Lowering
+) -> tuple[Demonstration, ...] | None:
+    """What is left of rows written in place, or None where something is wrong with their options."""
+    options = _row_options(call)
+    wrong = check_options(options, tuple(columns), columns)
+    for problem in wrong:
+        code = codes.MISSING_COLUMN if problem.kind is ProblemKind.COLUMN else codes.OUT_OF_BOUNDS
+        where = next((n for n in ("template", "where") if call.is_written(n)), "rows")
+        low.report(error(code, call.where(where), problem.message, help=problem.help))
+    if wrong:
+        return None
+    pairs = "source" in columns
+    given = of_pairs((r["source"], r["target"]) for r in rows) if pairs else of_texts(r["text"] for r in rows)
+    kept, empty = demonstrations(given, columns, options)
+    if empty:
+        low.report(error(codes.BAD_ROW, call.where("rows"), empty[0].message, help=empty[0].help or "give other texts"))
+        return None
+    if not kept:
+        low.report(error(codes.EMPTY_DATA, call.where("where"), "no row of the list is left", help="loosen `where`"))
+        return None
+    return tuple(kept)
 
 
 # ---- parts of data -------------------------------------------------------------------------------------------------
@@ -321,7 +348,7 @@ FUNCTIONS = (
         "sources",
         (Parameter("data", _ANY_ROWS, "the rows"),),
         (
-            Parameter("fraction", Number(0, 1, exclusive=True), "the share of the first part"),
+            Parameter("fraction", Number(0, 1, exclusive=True, below=True), "the share of the first part"),
             Parameter("part", Choice({"first": "the first part", "second": "the rest"}), "which part"),
             _SEED,
         ),

@@ -129,13 +129,18 @@ class Number(ParameterType):
     integer: bool = False
     optional: bool = False
     exclusive: bool = False  # minimum itself is left out
+    below: bool = False  # maximum itself is left out
 
     @property
     def phrase(self) -> str:
         noun = "a whole number" if self.integer else "a number"
         if self.minimum is not None and self.maximum is not None:
             low = f"above {self.minimum:g} and up" if self.exclusive else f"from {self.minimum:g}"
-            return f"{noun} {low} to {self.maximum:g}"
+            return (
+                f"{noun} between {self.minimum:g} and {self.maximum:g}"
+                if self.below
+                else f"{noun} {low} to {self.maximum:g}"
+            )
         if self.minimum is not None:
             return f"{noun} above {self.minimum:g}" if self.exclusive else f"{noun} of at least {self.minimum:g}"
         return noun if self.maximum is None else f"{noun} of at most {self.maximum:g}"
@@ -159,7 +164,8 @@ class Number(ParameterType):
         if self.integer and value != int(value):
             return Mismatch(f"`{value:g}` is not a whole number", f"give {self.phrase}")
         low = self.minimum is not None and (value < self.minimum or (self.exclusive and value == self.minimum))
-        if low or (self.maximum is not None and value > self.maximum):
+        high = self.maximum is not None and (value > self.maximum or (self.below and value == self.maximum))
+        if low or high:
             return Mismatch(f"`{value:g}` is out of bounds", f"give {self.phrase}")
         return None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import chain
 
 import pytest
-
 from language.language_programs import body, found
+
 from steerlang.functions import registry
 from steerlang.functions.selectors import READ_WORDS, SITES, STEER_WORDS, TOKENS_READ, TOKENS_STEERED
 from steerlang.language.parameter_types import Choice, ListOf, Methods, Number, Selector
