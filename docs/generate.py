@@ -14,7 +14,8 @@ from typing import Any
 
 from steerlang.diagnostics.codes import Code, Severity, all_codes
 from steerlang.functions import registry
-from steerlang.language.parameter_types import Choice, Methods, Selector
+from steerlang.functions.selectors import SITES, TOKENS_READ, TOKENS_STEERED
+from steerlang.language.parameter_types import Choice, Methods
 from steerlang.language.registry import Kind, Registry
 from steerlang.language.signature import Function, Method, MethodChoice, Operator, Parameter
 from steerlang.language.types import Type
@@ -25,7 +26,7 @@ NOTICE = "<!-- Written by docs/generate.py from the code; changes made here are 
 FAMILIES = {
     "parameters": "Values from outside. They stand as the value of a `param`.",
     "sources": "Models and data.",
-    "selectors": "Tokens, sites and rows. They stand where a parameter takes tokens, a site or a filter.",
+    "selectors": "Sites, tokens and rows. They stand where a parameter takes a site, tokens or a filter.",
     "extraction": "States read from models, and directions made of them. Formulas: [methods](methods/README.md).",
     "algebra": "Vectors made of vectors. Everything works layer by layer.",
     "steering": "What is done to states, and models it is done to.",
@@ -79,6 +80,8 @@ def functions_page() -> str:
     ]
     for family, functions in groupby(found.functions.values(), key=lambda f: f.family):
         lines += ["", f"## {family.capitalize()}", "", FAMILIES[family]]
+        if family == "selectors":
+            lines += _selector_words()
         for _, alike in groupby(functions, key=_sameness):
             lines += ["", *_functions(list(alike))]
     lines += ["", "## Operators", "", *_operators(found.operators)]
@@ -89,6 +92,14 @@ def _kind(kind: Kind, found: Registry) -> tuple[str, ...]:
     given = {f.result for f in found.functions.values()} | {o.result for o in found.operators}
     exists = kind.name in BY_RULE or any(t in given for t in kind.types)
     return (f"`{kind.name}`", kind.help if exists else f"{kind.help}; nothing gives one yet", f"`{kind.example}`")
+
+
+def _selector_words() -> Iterator[str]:
+    """What the bare words of selectors mean."""
+    for title, selector in (("Sites", SITES), ("Tokens read", TOKENS_READ), ("Tokens steered", TOKENS_STEERED)):
+        yield from ("", f"### {title}", "")
+        yield from (f"- `{word}`: {help}" for word, help in selector.words.items())
+        yield "- " + ", ".join(f"[`{c}(…)`](#{c})" for c in selector.calls)
 
 
 def _sameness(function: Function) -> object:
@@ -158,14 +169,11 @@ def _spelled(value: Any) -> str:
 
 def _details(parameter: Parameter) -> Iterator[str]:
     """What the words of a parameter mean."""
-    if isinstance(parameter.type, (Choice, Selector)):
+    if isinstance(parameter.type, Choice):
         yield ""
         yield f"`{parameter.name}` takes"
         yield ""
         yield from (f"- `{word}`: {help}" for word, help in parameter.type.words.items())
-        if isinstance(parameter.type, Selector) and parameter.type.calls:
-            calls = ", ".join(f"[`{c}(…)`](#{c})" for c in parameter.type.calls)
-            yield f"- {calls}"
     if isinstance(parameter.type, Methods):
         for method in parameter.type.methods:
             yield ""

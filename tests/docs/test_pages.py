@@ -90,6 +90,15 @@ def test_specs_check(path: Path) -> None:
     assert found(diagnostics, "error") == [], [d.message for d in diagnostics]
 
 
+@needs_model
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SPEC_FILES, ids=lambda p: str(p.relative_to(SPECS)))
+def test_specs_run_and_hold(path: Path, work: Path, settings: Settings) -> None:
+    run = api.load(work / path.relative_to(SPECS), settings=settings).run()
+    assert run.outcome == "done", [d.message for d in run.diagnostics]
+    assert [(e.label, e.numbers) for e in run.expectations if not e.holds] == []
+
+
 def test_every_method_has_a_program_that_names_it() -> None:
     """Each method and action of the vocabulary occurs in a spec."""
     text = "\n".join(p.read_text(encoding="utf-8") for p in SPEC_FILES)
