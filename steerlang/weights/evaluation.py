@@ -1,0 +1,219 @@
+"""From a plan to numbers: what a task vector is on one tensor, as a function of a range of its elements.
+
+Everything is float32, flat, and computed for a range at a time. What a method must know of the whole tensor first (a
+threshold) it finds by passing over it once or twice more.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .adapters import Adapter
+from .checkpoint import Checkpoint
+from .coefficients import Factor
+from .compose import Piece, compose
+from .dtypes import Float32
+from .expression import Composed, Difference, FactorSum, Lora, Scaled, Slerp, Sum, Top, Vector, canonical
+from .planning import EditPlan
+from .slerp import slerp
+from .trimming import at_least, threshold
+
+# The values of elements `start` to `stop`. The array is the caller's own, to change as it likes.
+Values = Callable[[int, int], Float32]
+
+
+class Reader:
+    """Reads chunks of checkpoints, and keeps the last few of those that are read again: the bases."""
+
+    def __init__(self, kept: int = 2) -> None:
+        self._kept = kept
+        self._held: OrderedDict[tuple[int, str, int, int], Float32] = OrderedDict()
+
+    def shared(self, checkpoint: Checkpoint, tensor: str, start: int, stop: int) -> Float32:
+        """A chunk that must not be changed."""
+        key = (id(checkpoint), tensor, start, stop)
+        found = self._held.get(key)
+        if found is None:
+            found = self._held[key] = checkpoint.read(tensor, start, stop)
+            if len(self._held) > self._kept:
+                self._held.popitem(last=False)
+        self._held.move_to_end(key)
+        return found
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Evaluates the parts of one plan. `chunk` is how many elements a passing over a tensor takes at a time."""
+
+    plan: EditPlan
+    chunk: int
+    reader: Reader = field(default_factory=Reader)
+    _global: dict[int, float] = field(default_factory=dict)
+
+    def base(self, tensor: str, start: int, stop: int) -> Float32:
+        """Elements of the model that is edited; not to be changed."""
+        return self.reader.shared(self.plan.base, tensor, start, stop)
+
+    def change(self, tensor: str) -> Values | None:
+        """What is added to one tensor; None where nothing is."""
+        expression = self.plan.expression
+        if isinstance(expression, Slerp):
+            return self._slerp(expression, tensor)
+        return self.vector(expression.change, tensor)
+
+    def vector(self, vector: Vector, tensor: str) -> Values | None:
+        """A task vector on one tensor; None where it is 0 throughout."""
+        if not self.plan.reaches(vector, tensor):
+            return None
+        if isinstance(vector, Difference):
+            return self._difference(vector, tensor)
+        if isinstance(vector, (Lora, FactorSum)):
+            return self._low_rank(vector, tensor)
+        if isinstance(vector, Scaled):
+            return self._scaled(vector, tensor)
+        if isinstance(vector, Sum):
+            return _added([v for v in (self.vector(part, tensor) for part in vector.vectors) if v is not None])
+        if isinstance(vector, Top):
+            return self._top(vector, tensor)
+        return self._composed(vector, tensor)
+
+    def count(self, tensor: str) -> int:
+        """Elements of one tensor."""
+        return self.plan.base.info(tensor).count
+
+    def _difference(self, vector: Difference, tensor: str) -> Values:
+        tuned, base = self.plan.checkpoints[vector.tuned], self.plan.checkpoints[vector.base]
+        length, shared = self.plan.matches[vector].lengths[tensor], self.reader.shared
+
+        def values(start: int, stop: int) -> Float32:
+            end = min(stop, length)
+            if end == stop:
+                found = tuned.read(tensor, start, stop)
+                found -= shared(base, tensor, start, stop)
+                return found
+            part = np.zeros(stop - start, np.float32)
+            if end > start:
+                part[: end - start] = tuned.read(tensor, start, end) - base.read(tensor, start, end)
+            return part
+
+        return values
+
+    def _low_rank(self, vector: Lora | FactorSum, tensor: str) -> Values:
+        parts = ((vector.adapter, 1.0, 1.0),) if isinstance(vector, Lora) else vector.parts
+        modules = self.plan.matches[vector].modules
+        b, a = combined_factors(self.plan.adapters, parts, {key: modules[key][tensor] for key, _, _ in parts})
+        columns = a.shape[1]
+
+        def values(start: int, stop: int) -> Float32:
+            first, last = start // columns, -(-stop // columns)
+            rows: Float32 = (b[first:last] @ a).reshape(-1)
+            return rows[start - first * columns : stop - first * columns]
+
+        return values
+
+    def _scaled(self, vector: Scaled, tensor: str) -> Values | None:
+        inner = self.vector(vector.vector, tensor)
+        return None if inner is None else scaled(inner, self.plan.factors[id(vector.by)].of(tensor))
+
+    def _top(self, vector: Top, tensor: str) -> Values | None:
+        inner = self.vector(vector.vector, tensor)
+        if inner is None:
+            return None
+        if vector.scope == "all":
+            smallest = self._threshold_of_all(vector.vector, id(vector), vector.keep)
+        else:
+            smallest = threshold(lambda: self._passing(inner, tensor), self.count(tensor), vector.keep)
+        return lambda start, stop: at_least(inner(start, stop), smallest)
+
+    def _passing(self, values: Values, tensor: str):  # type: ignore[no-untyped-def]
+        for start in range(0, self.count(tensor), self.chunk):
+            yield values(start, min(start + self.chunk, self.count(tensor)))
+
+    def _passing_all(self, vector: Vector):  # type: ignore[no-untyped-def]
+        for tensor in self.plan.editable:
+            if (values := self.vector(vector, tensor)) is not None:
+                yield from self._passing(values, tensor)
+
+    def _threshold_of_all(self, vector: Vector, key: int, keep: float) -> float:
+        if key not in self._global:
+            count = sum(self.count(t) for t in self.plan.editable if self.plan.reaches(vector, t))
+            self._global[key] = threshold(lambda: self._passing_all(vector), count, keep)
+        return self._global[key]
+
+    def _composed(self, vector: Composed, tensor: str) -> Values | None:
+        pieces = []
+        for number, part in enumerate(vector.vectors):
+            factor = self.plan.factors[id(vector.coefficients[number])].of(tensor)
+            values = self.vector(part, tensor) if self.plan.reaches_scaled(vector, number, tensor) else None
+            if values is None:
+                continue
+            whole = self._whole_model(part)
+            pieces.append(Piece(values, factor, canonical(part), whole))
+        shape = self.plan.base.info(tensor).shape
+        return compose(vector, pieces, tensor, shape, self.chunk)
+
+    def _whole_model(self, part: Vector) -> Callable[[float], float]:
+        return lambda keep: self._threshold_of_all(part, hash((id(part), keep)), keep)
+
+    def _slerp(self, expression: Slerp, tensor: str) -> Values | None:
+        first, second = self.plan.checkpoints[expression.first], self.plan.checkpoints[expression.second]
+        factor = self.plan.factors[id(expression.t)].of(tensor)
+        if tensor not in self.plan.matches[expression].lengths or factor == 0.0:
+            return None
+        if second.info(tensor).shape != first.info(tensor).shape:
+            return None
+        return slerp(
+            lambda start, stop: self.reader.shared(first, tensor, start, stop),
+            lambda start, stop: second.read(tensor, start, stop), factor, self.count(tensor), self.chunk,
+        )  # fmt: skip
+
+
+def scaled(values: Values, factor: Factor) -> Values:
+    """Values times a number, or times a number each."""
+    if not callable(factor):
+        if factor == 1.0:
+            return values
+        number = np.float32(factor)
+
+        def by_number(start: int, stop: int) -> Float32:
+            found = values(start, stop)
+            found *= number
+            return found
+
+        return by_number
+
+    def by_element(start: int, stop: int) -> Float32:
+        found = values(start, stop)
+        found *= factor(start, stop)
+        return found
+
+    return by_element
+
+
+def combined_factors(
+    adapters: dict[str, Adapter] | object, parts: tuple[tuple[str, float, float], ...], modules: dict[str, str]
+) -> tuple[Float32, Float32]:
+    """(Σ λ_i s_i B_i [rows, r], Σ μ_i A_i [r, columns])."""
+    b = a = np.zeros(0, np.float32)
+    for number, (key, left, right) in enumerate(parts):
+        own_b, own_a = adapters[key].factors(modules[key])  # type: ignore[index]
+        b = own_b * np.float32(left) + (b if number else np.float32(0))
+        a = own_a * np.float32(right) + (a if number else np.float32(0))
+    return b, a
+
+
+def _added(parts: list[Values]) -> Values | None:
+    if len(parts) < 2:
+        return parts[0] if parts else None
+
+    def values(start: int, stop: int) -> Float32:
+        total = parts[0](start, stop)
+        for part in parts[1:]:
+            total += part(start, stop)
+        return total
+
+    return values
