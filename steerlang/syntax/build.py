@@ -1,7 +1,7 @@
 """From what the parser has read to the tree: one method a rule (or alias) of the grammar.
 
-The parser calls these while it reduces, so no intermediate tree exists and nothing recurses. Each gets all children of its
-rule, punctuation included, which is what gives every node its exact span.
+The parser calls these while it reduces, so no intermediate tree exists and nothing recurses. Each gets all children of
+its rule, punctuation included, which is what gives every node its exact span.
 """
 
 from __future__ import annotations
