@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,6 +51,16 @@ def _enter(ctx: click.Context, _: click.Parameter, folder: Path | None) -> None:
     ctx.call_on_close(lambda: os.chdir(before))
 
 
+_DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu|hpu|npu)(:\d+)?")
+
+
+def _device(ctx: click.Context, parameter: click.Parameter, name: str) -> str:
+    """A name that can be a device. Whether the machine has it is found out when a model is loaded."""
+    if not _DEVICE.fullmatch(name):
+        raise click.BadParameter(f"`{name}` is no device; write auto, cpu, cuda, cuda:1 or mps", ctx, parameter)
+    return name
+
+
 def output_options(function: F) -> F:
     """`--format --color -q -v -C`, handed over as `output`."""
     return _stack(function, [
@@ -79,7 +90,7 @@ def program_options(function: F) -> F:
         click.option("--params", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
                      help="Set parameters from a YAML or JSON file; --set wins."),
         cache_option,
-        click.option("--device", default="auto", show_default=True, metavar="NAME",
+        click.option("--device", default="auto", show_default=True, metavar="NAME", callback=_device,
                      help="Where models run: auto, cpu, cuda, cuda:1, mps."),
         click.option("--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads for one model."),
         click.option("--locked", is_flag=True, help="Refuse what cannot be checked here, instead of fetching it."),

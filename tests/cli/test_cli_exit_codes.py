@@ -22,6 +22,7 @@ TABLE = [
     (("validate", "none.steer"), 1), (("validate",), 2), (("validate", "good.steer", "--set", "limit"), 2),
     (("validate", "good.steer", "--set", "limit=11"), 1), (("validate", "good.steer", "--set", "limt=1"), 1),
     (("run", "good.steer"), 0), (("run", "good.steer", "--set", "limit=1"), 4), (("run", "bad.steer"), 1),
+    (("run", "good.steer", "--device", "gpu"), 2), (("run", "good.steer", "--device", "cpu"), 0),
     (("run", "good.steer", "--target", "none"), 1), (("run", "good.steer", "--threads", "0"), 2),
     (("test", "good.steer"), 0), (("test", "good.steer", "bad.steer"), 1), (("test", "."), 1),
     (("test", "good.steer", "--set", "limit=1"), 4),
