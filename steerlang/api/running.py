@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,7 +36,7 @@ def carry_out(program: Program, plan: Plan, store: Store, sink: EventSink | None
     resources = _resources(program)
     results = execute(
         plan,
-        _operations() if plan.steps else {},  # nothing to do: nothing heavy to import
+        _Operations(),
         store,
         resources,
         sink,
@@ -81,10 +81,22 @@ def _resources(program: Program) -> Resources:
     return Resources(settings.device, settings.threads, settings.trust_remote_code)
 
 
-def _operations() -> Mapping[str, Operation]:
-    from steerlang.operations.table import OPERATIONS
+class _Operations(Mapping[str, Operation]):
+    """The table of operations, imported when the first is needed: nothing heavy where nothing is to do."""
 
-    return OPERATIONS
+    def _table(self) -> Mapping[str, Operation]:
+        from steerlang.operations.table import OPERATIONS
+
+        return OPERATIONS
+
+    def __getitem__(self, name: str) -> Operation:
+        return self._table()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table())
+
+    def __len__(self) -> int:
+        return len(self._table())
 
 
 def versions() -> dict[str, str]:
