@@ -63,6 +63,8 @@ def mend(tokens: list[Token]) -> Mended:
             if not _join_number(token, after, result):
                 result.tokens.append(token)
             continue
+        if i and token.type == "BAD_CHARACTER" and _is_more_of(tokens[i - 1], token):
+            continue
         around = Around(token, tuple(result.tokens[-2:]), after, depth)
         diagnostic, instead = _MENDINGS[token.type](around)
         is_new = diagnostic is not None and not _repeats(diagnostic, result)
@@ -73,6 +75,11 @@ def mend(tokens: list[Token]) -> Mended:
         result.touched.append(token.span)
         result.swallowed = result.swallowed or token.type in ("BAD_TEXT", "BAD_STRING")
     return result
+
+
+def _is_more_of(before: Token, token: Token) -> bool:
+    """Whether a meaningless character is only repeated."""
+    return before.type == token.type and before.end == token.start and before.written == token.written
 
 
 def _join_number(token: Token, after: Token | None, result: Mended) -> bool:
