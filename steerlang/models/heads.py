@@ -44,11 +44,15 @@ def logit_chunks(layout: Layout, states: Tensor) -> Iterator[tuple[slice, Tensor
 
 
 class _Given(nn.Module):
-    """Stands in for the decoder: hands out states that exist already."""
+    """Stands in for the decoder: hands out states that exist already, and has the decoder's attributes."""
 
-    def __init__(self, states: Tensor, output_type: type[Any]) -> None:
+    def __init__(self, decoder: nn.Module, output_type: type[Any], states: Tensor) -> None:
         super().__init__()
+        object.__setattr__(self, "_decoder", decoder)  # not as a submodule: it keeps its own place
         self._output = output_type(last_hidden_state=states[None])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_decoder"], name)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self._output
@@ -61,7 +65,7 @@ def through_model(
     parent_name, _, child = decoder_name.rpartition(".")
     parent = root.get_submodule(parent_name)
     ids = torch.zeros(1, states.shape[0], dtype=torch.long, device=states.device)
-    setattr(parent, child, _Given(states, output_type))
+    setattr(parent, child, _Given(decoder, output_type, states))
     try:
         made: Tensor = root(input_ids=ids, use_cache=False).logits[0]
     finally:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import DEPTH, WIDTH, loaded_llama, random_items
+from tiny_models import DEPTH, STEADY, WIDTH, loaded_llama, random_items
 
 from steerlang.models import (
     EMBEDDING,
@@ -49,7 +49,7 @@ def alone(loaded: LoadedModel, item: TokenisedItem) -> np.ndarray[Any, Any]:
     return torch.stack(seen, 1).numpy()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(STEADY, max_examples=20)
 @given(
     seed=st.integers(0, 1000), budget=st.sampled_from([1, 13, 40, 4096]), selector=st.sampled_from(SELECTORS)
 )

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
-from tiny_models import byte_tokenizer, loaded_llama, random_directions, random_items, tiny_llama
+from tiny_models import STEADY, byte_tokenizer, loaded_llama, random_directions, random_items, tiny_llama
 from torch import Tensor
 
 from steerlang.models import (
@@ -64,7 +64,7 @@ def test_greedy_is_the_librarys_with_and_without_steering(llama: LoadedModel) ->
         assert list(result.ids) == library(llama, item, 9, RECIPES[row])
 
 
-@settings(deadline=None, max_examples=15)
+@settings(STEADY, max_examples=15)
 @given(seed=st.integers(0, 1000), budget=st.sampled_from([1, 40, 4096]), sampled=st.booleans())
 def test_a_batch_is_its_rows_alone(llama: LoadedModel, seed: int, budget: int, sampled: bool) -> None:
     items = random_items(5, seed)

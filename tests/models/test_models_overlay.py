@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import DEPTH, WIDTH, loaded_llama, random_directions, random_items
+from tiny_models import DEPTH, STEADY, WIDTH, loaded_llama, random_directions, random_items
 from torch import Tensor
 
 from steerlang.models import (
@@ -95,7 +95,7 @@ def some_ids(rows: int, length: int = 6, seed: int = 0) -> Tensor:
     return torch.randint(3, 61, (rows, length), generator=torch.Generator().manual_seed(seed))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(STEADY, max_examples=40)
 @given(recipe=recipes)
 def test_scale_0_is_the_base_to_the_bit(llama: LoadedModel, recipe: Recipe) -> None:
     ids = some_ids(2)
@@ -112,7 +112,7 @@ def test_scale_0_is_the_base_to_the_bit(llama: LoadedModel, recipe: Recipe) -> N
     assert torch.equal(logits(llama, ids, nothing), base)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(STEADY, max_examples=40)
 @given(batch=st.lists(recipes, min_size=1, max_size=4), seed=st.integers(0, 99))
 def test_rows_with_recipes_of_their_own_are_as_if_alone(
     llama: LoadedModel, batch: list[Recipe], seed: int
@@ -131,7 +131,7 @@ def test_rows_with_recipes_of_their_own_are_as_if_alone(
             assert torch.equal(together[row], base[row])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(STEADY, max_examples=30)
 @given(recipe=recipes)
 def test_the_base_is_bit_identical_afterwards(llama: LoadedModel, recipe: Recipe) -> None:
     ids = some_ids(2)

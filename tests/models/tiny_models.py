@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import torch
+from hypothesis import HealthCheck, settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from steerlang.models import LoadedModel, TokenisedItem, wrap
 
 VOCABULARY, WIDTH, DEPTH = 61, 24, 4
+# Runs share their processors: how long an example takes says nothing.
+STEADY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def tiny_llama(seed: int = 0) -> LlamaForCausalLM:
