@@ -33,6 +33,8 @@ FAMILIES = {
     "generation": "Text.",
     "metrics": "Measured numbers. Formulas: [metrics](methods/metrics.md).",
     "choosing": "Points of a sweep, chosen by what was measured.",
+    "weights": "Differences of weights, and models made of them.",
+    "composition": "Several task vectors as one.",
     "exports": "Files. They stand as the value of an `export`; `html` as that of a `report`.",
 }
 
@@ -79,7 +81,8 @@ def functions_page() -> str:
         *_table(("kind", "value", "example"), (_kind(k, found) for k in found.kinds.values())),
     ]
     for family, functions in groupby(found.functions.values(), key=lambda f: f.family):
-        lines += ["", f"## {family.capitalize()}", "", FAMILIES[family]]
+        lines += ["", f"## {family.capitalize()}"]
+        lines += ["", FAMILIES[family]] if family in FAMILIES else []
         if family == "selectors":
             lines += _selector_words()
         for _, alike in groupby(functions, key=_sameness):
@@ -130,7 +133,8 @@ def _functions(alike: list[Function]) -> Iterator[str]:
 def _result(function: Function) -> str:
     if isinstance(function.result, Type):
         return function.result.phrase
-    return RESULTS.get(function.name, BY_COLUMNS)
+    by_columns = {"source", "target", "label"} <= {p.name for p in function.all_parameters}
+    return BY_COLUMNS if by_columns else RESULTS.get(function.name, "what its arguments make it")
 
 
 def _version(version: int) -> str:

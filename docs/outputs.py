@@ -63,7 +63,10 @@ def _output(command: str, work: Path, cache: Path) -> str:
         text=True,
     )
     shown = done.stdout if done.stdout.strip() else done.stderr
-    return "".join(f"{line.rstrip()}\n" for line in shown.replace(f"{work}/", "").strip("\n").splitlines())
+    return "".join(
+        f"{line.rstrip()}\n"
+        for line in shown.replace(f"{work}/", "").replace(str(cache), "~/.cache/steerlang").strip("\n").splitlines()
+    )
 
 
 def main(arguments: list[str]) -> None:
