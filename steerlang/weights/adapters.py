@@ -145,16 +145,16 @@ def _pairs(name: str, file: Checkpoint, config: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def _pair(
-    name: str, file: Checkpoint, config: Mapping[str, Any], module: str, a: str, b: str, embedding: bool
-) -> Pair:
+def _pair(name: str, file: Checkpoint, config: Mapping[str, Any], module: str, a: str, b: str, embedding: bool) -> Pair:
     first, second = file.info(a).shape, file.info(b).shape
     if len(first) != 2 or len(second) != 2:
         message = f"the adapter `{name}` has factors of {len(first)} dimensions at `{module}`: a convolution"
         raise WeightsError(message, "merge it into its base and take `merged - base`", codes.UNSUPPORTED_MODEL)
     rank = first[0]
     if second[1] != rank:
-        message = f"the adapter `{name}` has factors {list(second)} and {list(first)} at `{module}`, which do not multiply"
+        message = (
+            f"the adapter `{name}` has factors {list(second)} and {list(first)} at `{module}`, which do not multiply"
+        )
         raise WeightsError(message, "save the adapter again")
     said = _by_pattern(config.get("rank_pattern"), module, config.get("r"))
     if said is not None and said != rank:

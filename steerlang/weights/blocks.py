@@ -1,8 +1,8 @@
 """Blocks: the pieces of a model that get a coefficient each, found from the names and shapes of its own tensors.
 
 Block names:  tensor `a.b.weight` · layer `model.layers.3` · module `a.b` · all `all` · row `a.b.weight[row 7]` ·
-column `a.b.weight[column 7]` · a part of a split `a.b.weight[part 1 of 3]` · a random part `a.b.weight[random 4 of 10]` ·
-tied tensors: the pattern with its wildcards filled in, `encoder.0.attention.{query,key,value}.weight`.
+column `a.b.weight[column 7]` · a part of a split `a.b.weight[part 1 of 3]` · a random part
+`a.b.weight[random 4 of 10]` · tied tensors: the pattern with its wildcards filled in, `encoder.0.attention.{query,key,value}.weight`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ class BlockIndex:
         place = self.places[tensor]
         if place.cut == "whole":
             return place.first
-        return self.inside(tensor, start, stop) + np.intp(place.first)
+        found: NDArray[np.integer] = self.inside(tensor, start, stop) + np.intp(place.first)
+        return found
 
     def inside(self, tensor: str, start: int, stop: int) -> NDArray[np.integer]:
         """Like `of`, counted from the tensor's own first block, in the smallest integer type that holds the count."""
@@ -102,7 +103,7 @@ class BlockIndex:
 
 
 def index_blocks(blocks: Blocks, checkpoint: Checkpoint, tensors: Iterable[str]) -> BlockIndex:
-    """The blocks of the given tensors of a checkpoint. Raises WeightsError for patterns that match nothing or overlap."""
+    """The blocks of the given tensors. Raises WeightsError where a pattern matches nothing or two overlap."""
     every = tuple(tensors)
     chosen = selected(blocks.include, blocks.exclude, every)
     names = _names(blocks, checkpoint, chosen)

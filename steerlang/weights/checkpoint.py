@@ -1,7 +1,7 @@
 """A checkpoint as a stream: safetensors files, memory-mapped, read in chunks inside tensors as float32.
 
-Opening reads headers alone. What is checked there (index, missing shards, truncated or damaged headers, pickles, Git LFS
-pointers) is what `steerlang check` checks, by the same code.
+Opening reads headers alone. What is checked there (index, missing shards, truncated or damaged headers, pickles, Git
+LFS pointers) is what `steerlang check` checks, by the same code.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CHUNK = 128 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """One tensor: dtype in safetensors' words, shape, the file it lies in and its bytes there (from the file's start)."""
+    """One tensor: dtype in safetensors' words, shape, the file it lies in and where its bytes are in the file."""
 
     name: str
     dtype: str

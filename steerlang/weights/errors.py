@@ -16,7 +16,7 @@ _LISTED = 3
 
 
 class WeightsError(Exception):
-    """Weights that cannot be used as asked. The fields are those of a diagnostic that lacks only its place in a program.
+    """Weights that cannot be used as asked. The fields are those of a diagnostic without its place in a program.
 
     message  one sentence that names the tensor, checkpoint, block or file
     help     what to do about it, one line each
@@ -66,7 +66,9 @@ def disk_errors(folder: Path) -> Iterator[None]:
     except OSError as problem:
         if problem.errno in _FULL:
             message = f"the disk is full: `{folder}` could not be written"
-            raise WeightsError(message, "free some space and run again", codes.DISK_FULL, place=str(folder)) from problem
+            raise WeightsError(
+                message, "free some space and run again", codes.DISK_FULL, place=str(folder)
+            ) from problem
         reason = (problem.strerror or type(problem).__name__).lower()
         message = f"`{folder}` could not be written: {reason}"
         raise WeightsError(message, (), codes.UNREADABLE_FILE, place=str(folder)) from problem

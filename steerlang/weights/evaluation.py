@@ -7,7 +7,7 @@ threshold) it finds by passing over it once or twice more.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,6 +45,40 @@ class Reader:
         return found
 
 
+class Seen:
+    """Keeps what the single task vectors were on the range that is being computed, for the receipt.
+
+    Methods change values in place, so each is copied as it passes; outside a range that was opened nothing is kept.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[Vector, Float32] = {}
+        self._range: tuple[int, int] | None = None
+
+    def open(self, start: int, stop: int) -> None:
+        """From now on keep what passes of the elements `start` to `stop`."""
+        self.values.clear()
+        self._range = (start, stop)
+
+    def close(self) -> dict[Vector, Float32]:
+        """What was kept."""
+        self._range = None
+        return self.values
+
+    def watched(self, vector: Vector, values: Values) -> Values:
+        """The same values, kept as they pass."""
+
+        def passing(start: int, stop: int) -> Float32:
+            found = values(start, stop)
+            if self._range is not None:
+                first, last = self._range
+                if vector not in self.values and start <= first and last <= stop:
+                    self.values[vector] = found[first - start : last - start].copy()
+            return found
+
+        return passing
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Evaluates the parts of one plan. `chunk` is how many elements a passing over a tensor takes at a time."""
@@ -52,7 +86,8 @@ class Evaluation:
     plan: EditPlan
     chunk: int
     reader: Reader = field(default_factory=Reader)
-    _global: dict[int, float] = field(default_factory=dict)
+    seen: Seen = field(default_factory=lambda: Seen())
+    _thresholds: dict[tuple[int, float], float] = field(default_factory=dict)
 
     def base(self, tensor: str, start: int, stop: int) -> Float32:
         """Elements of the model that is edited; not to be changed."""
@@ -70,9 +105,9 @@ class Evaluation:
         if not self.plan.reaches(vector, tensor):
             return None
         if isinstance(vector, Difference):
-            return self._difference(vector, tensor)
+            return self.seen.watched(vector, self._difference(vector, tensor))
         if isinstance(vector, (Lora, FactorSum)):
-            return self._low_rank(vector, tensor)
+            return self.seen.watched(vector, self._low_rank(vector, tensor))
         if isinstance(vector, Scaled):
             return self._scaled(vector, tensor)
         if isinstance(vector, Sum):
@@ -124,25 +159,26 @@ class Evaluation:
         if inner is None:
             return None
         if vector.scope == "all":
-            smallest = self._threshold_of_all(vector.vector, id(vector), vector.keep)
+            smallest = self._threshold_of_all(vector.vector, vector.keep)
         else:
             smallest = threshold(lambda: self._passing(inner, tensor), self.count(tensor), vector.keep)
         return lambda start, stop: at_least(inner(start, stop), smallest)
 
-    def _passing(self, values: Values, tensor: str):  # type: ignore[no-untyped-def]
+    def _passing(self, values: Values, tensor: str) -> Iterator[Float32]:
         for start in range(0, self.count(tensor), self.chunk):
             yield values(start, min(start + self.chunk, self.count(tensor)))
 
-    def _passing_all(self, vector: Vector):  # type: ignore[no-untyped-def]
+    def _passing_all(self, vector: Vector) -> Iterator[Float32]:
         for tensor in self.plan.editable:
             if (values := self.vector(vector, tensor)) is not None:
                 yield from self._passing(values, tensor)
 
-    def _threshold_of_all(self, vector: Vector, key: int, keep: float) -> float:
-        if key not in self._global:
+    def _threshold_of_all(self, vector: Vector, keep: float) -> float:
+        key = (id(vector), keep)
+        if key not in self._thresholds:
             count = sum(self.count(t) for t in self.plan.editable if self.plan.reaches(vector, t))
-            self._global[key] = threshold(lambda: self._passing_all(vector), count, keep)
-        return self._global[key]
+            self._thresholds[key] = threshold(lambda: self._passing_all(vector), count, keep)
+        return self._thresholds[key]
 
     def _composed(self, vector: Composed, tensor: str) -> Values | None:
         pieces = []
@@ -157,7 +193,7 @@ class Evaluation:
         return compose(vector, pieces, tensor, shape, self.chunk)
 
     def _whole_model(self, part: Vector) -> Callable[[float], float]:
-        return lambda keep: self._threshold_of_all(part, hash((id(part), keep)), keep)
+        return lambda keep: self._threshold_of_all(part, keep)
 
     def _slerp(self, expression: Slerp, tensor: str) -> Values | None:
         first, second = self.plan.checkpoints[expression.first], self.plan.checkpoints[expression.second]
@@ -195,12 +231,12 @@ def scaled(values: Values, factor: Factor) -> Values:
 
 
 def combined_factors(
-    adapters: dict[str, Adapter] | object, parts: tuple[tuple[str, float, float], ...], modules: dict[str, str]
+    adapters: Mapping[str, Adapter], parts: tuple[tuple[str, float, float], ...], modules: Mapping[str, str]
 ) -> tuple[Float32, Float32]:
     """(Σ λ_i s_i B_i [rows, r], Σ μ_i A_i [r, columns])."""
     b = a = np.zeros(0, np.float32)
     for number, (key, left, right) in enumerate(parts):
-        own_b, own_a = adapters[key].factors(modules[key])  # type: ignore[index]
+        own_b, own_a = adapters[key].factors(modules[key])
         b = own_b * np.float32(left) + (b if number else np.float32(0))
         a = own_a * np.float32(right) + (a if number else np.float32(0))
     return b, a

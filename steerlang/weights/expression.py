@@ -54,8 +54,8 @@ class Difference(_Algebra):
     """τ = θ_tuned − θ_base over floating-point tensors, matched by name.
 
     missing     `error`, or `skip`: tensors that one side lacks, or has in another shape, are listed and left alone
-    vocabulary  another number of tokens: `error`, or `common`: the rows that both have; further rows of the edited model
-                stay as they are. It holds that the common tokens have equal ids.
+    vocabulary  another number of tokens: `error`, or `common`: the rows that both have; further rows of the edited
+                model stay as they are. It holds that the common tokens have equal ids.
     """
 
     tuned: str
@@ -181,9 +181,9 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Slerp:
-    """Spherical interpolation of two models, tensor by tensor (Shoemake, 1985): Ω the angle between the two flat tensors,
+    """Spherical interpolation of two models, tensor by tensor (Shoemake, 1985), Ω the angle between the flat tensors:
 
-        θ = sin((1 − t) Ω) / sin Ω · θ_first + sin(t Ω) / sin Ω · θ_second;   linear where |cos Ω| > 0.9995
+    θ = sin((1 − t) Ω) / sin Ω · θ_first + sin(t Ω) / sin Ω · θ_second;   linear where |cos Ω| > 0.9995
     """
 
     first: str

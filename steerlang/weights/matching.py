@@ -99,7 +99,9 @@ def _compare(leaf: Difference, tuned: Checkpoint, base: Checkpoint, named: Check
     for info in base.tensors.values():
         if not is_float(info.dtype) or is_buffer(info.name):
             _check_integer(info, tuned, base)
-            left.append(LeftOut(base.name, info.name, "buffer" if is_float(info.dtype) else f"{info.dtype}, not a float"))
+            left.append(
+                LeftOut(base.name, info.name, "buffer" if is_float(info.dtype) else f"{info.dtype}, not a float")
+            )
         elif info.name not in tuned:
             missing.append(info.name)
         else:
@@ -123,7 +125,9 @@ def _check_whole(tuned: Checkpoint, base: Checkpoint, notes: list[str]) -> None:
         if quantised or any(is_quantised(info.dtype) for info in model.tensors.values()):
             how = quantised.get("quant_method", "quantised") if isinstance(quantised, dict) else "float8"
             message = f"`{model.name}` is quantised ({how}): its stored numbers are not its weights"
-            raise WeightsError(message, "take the unquantised checkpoint", codes.UNSUPPORTED_MODEL, place=str(model.folder))
+            raise WeightsError(
+                message, "take the unquantised checkpoint", codes.UNSUPPORTED_MODEL, place=str(model.folder)
+            )
     kinds = [model.config.get("model_type") for model in (tuned, base)]
     if all(kinds) and kinds[0] != kinds[1]:
         message = f"`{tuned.name}` is a {kinds[0]} and `{base.name}` a {kinds[1]}: their weights mean different things"
@@ -153,7 +157,9 @@ def _length(leaf: Difference, info: Info, tuned: Checkpoint, base: Checkpoint, l
     if _is_vocabulary(info, other, tuned, base):
         if leaf.vocabulary == "common":
             rows = min(info.shape[0], other.shape[0])
-            left.append(LeftOut(tuned.name, info.name, f"rows from {rows:,} on: only one of the models has these tokens"))
+            left.append(
+                LeftOut(tuned.name, info.name, f"rows from {rows:,} on: only one of the models has these tokens")
+            )
             return rows * prod(info.shape[1:])
         message = f"`{tuned.name}` has {other.shape[0]:,} tokens and `{base.name}` {info.shape[0]:,} (`{info.name}`)"
         help = "say `vocabulary = common` if the first tokens of both are the same"
@@ -162,9 +168,8 @@ def _length(leaf: Difference, info: Info, tuned: Checkpoint, base: Checkpoint, l
         left.append(LeftOut(tuned.name, info.name, f"it is {list(other.shape)}, not {list(info.shape)}"))
         return 0
     turned = other.shape == info.shape[::-1]
-    message = (
-        f"`{info.name}` is {list(other.shape)} in `{tuned.name}`, but {list(info.shape)} in `{base.name}`"
-        + (": it is transposed" if turned else "")
+    message = f"`{info.name}` is {list(other.shape)} in `{tuned.name}`, but {list(info.shape)} in `{base.name}`" + (
+        ": it is transposed" if turned else ""
     )
     help = "take models of one architecture, or say `missing = skip` to leave such tensors alone"
     raise WeightsError(message, help, codes.WIDTH_MISMATCH, place=str(tuned.folder))
@@ -176,8 +181,11 @@ def _is_vocabulary(info: Info, other: Info, tuned: Checkpoint, base: Checkpoint)
         return False
     ours, theirs = base.vocabulary, tuned.vocabulary
     # The weights may be padded beyond the configured number of tokens, and the configuration may not have been kept up.
-    return ours is not None and theirs is not None and (info.shape[0] >= ours > info.shape[0] // 2) and (
-        info.shape[0] == ours or other.shape[0] == theirs
+    return (
+        ours is not None
+        and theirs is not None
+        and (info.shape[0] >= ours > info.shape[0] // 2)
+        and (info.shape[0] == ours or other.shape[0] == theirs)
     )
 
 

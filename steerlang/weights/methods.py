@@ -49,7 +49,7 @@ def _check_bounds(options: Options, vectors: int) -> None:
     if gamma is not None and density is not None:
         _within("gamma", gamma, 0.0 <= gamma <= 1.0 - density + 1e-9, "at least 0 and at most 1 − density")
     if epsilon is not None and density is not None:
-        fits = 0.0 <= epsilon and density - epsilon > 0.0 and density + epsilon <= 1.0
+        fits = epsilon >= 0.0 and density - epsilon > 0.0 and density + epsilon <= 1.0
         _within("epsilon", epsilon, fits, "such that density ± epsilon stays above 0 and at most 1")
     if options.agree is not None:
         _within("agree", options.agree, 1 <= options.agree <= vectors, f"from 1 to the {vectors} task vectors")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,21 @@ from .checkpoint import Checkpoint, Info
 from .coefficients import Factors, resolve
 from .dtypes import STORAGE, dtype_code, is_float, itemsize
 from .errors import WeightsError, listed
-from .expression import Composed, Edit, Expression, Scaled, Slerp, Sum, Top, Vector, canonical, leaves, to_json
+from .expression import (
+    Composed,
+    Difference,
+    Edit,
+    Expression,
+    Lora,
+    Scaled,
+    Slerp,
+    Sum,
+    Top,
+    Vector,
+    canonical,
+    leaves,
+    to_json,
+)
 from .matching import LeftOut, Match, editable, match_leaf, match_models
 from .methods import check_options
 from .patterns import matching
@@ -143,11 +158,13 @@ def plan_edit(
     code = dtype_code(dtype) if dtype is not None else None
     left = tuple(dict.fromkeys(out for match in matches.values() for out in match.left_out))
     unedited = tuple(name for name in base.names if name not in set(editable(base)))
-    draft = EditPlan(expression, checkpoints, known, (), tuple(sorted(excluded)), left, unedited, tuple(notes), matches, factors)
+    draft = EditPlan(
+        expression, checkpoints, known, (), tuple(sorted(excluded)), left, unedited, tuple(notes), matches, factors
+    )
     outputs = tuple(_output(draft, info, code) for info in base.tensors.values() if info.name not in excluded)
     if not outputs:
         raise WeightsError("every tensor is excluded: nothing would be written", (), codes.PATTERN_EMPTY)
-    return EditPlan(expression, checkpoints, known, outputs, draft.excluded, left, unedited, tuple(notes), matches, factors)
+    return dataclasses.replace(draft, outputs=outputs)
 
 
 def _output(plan: EditPlan, info: Info, dtype: str | None) -> Output:
@@ -175,17 +192,18 @@ def keys_of(expression: Expression) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The keys of the models and of the adapters that an expression names, in order, each once."""
     if isinstance(expression, Slerp):
         return tuple(dict.fromkeys((expression.first, expression.second))), ()
-    models, adapters = {expression.base: None}, {}
+    models, adapters = [expression.base], list[str]()
     for leaf in leaves(expression.change):
-        models.update(dict.fromkeys((leaf.tuned, leaf.base) if hasattr(leaf, "tuned") else ()))
-        adapters.update(dict.fromkeys([leaf.adapter] if hasattr(leaf, "adapter") else []))
-        adapters.update(dict.fromkeys(part[0] for part in getattr(leaf, "parts", ())))
-    return tuple(models), tuple(adapters)
+        if isinstance(leaf, Difference):
+            models += [leaf.tuned, leaf.base]
+        else:
+            adapters += [leaf.adapter] if isinstance(leaf, Lora) else [key for key, _, _ in leaf.parts]
+    return tuple(dict.fromkeys(models)), tuple(dict.fromkeys(adapters))
 
 
 def _check_bases(edit: Edit, checkpoints: Mapping[str, Checkpoint]) -> None:
     for leaf in leaves(edit.change):
-        other = getattr(leaf, "base", edit.base)
+        other = leaf.base if isinstance(leaf, Difference) else edit.base
         if other != edit.base and not edit.across:
             message = (
                 f"a task vector was taken from `{checkpoints[other].name}`, but is added to "
@@ -207,9 +225,16 @@ def _resolve_all(term: Any, base: Checkpoint, tensors: tuple[str, ...], factors:
     for coefficient in given:
         if id(coefficient) not in factors:
             factors[id(coefficient)] = resolve(coefficient, base, tensors)
-    inner = getattr(term, "vectors", ()) or tuple(v for v in (getattr(term, "vector", None), getattr(term, "change", None)) if v)
-    for part in inner:
+    for part in _inner(term):
         _resolve_all(part, base, tensors, factors)
+
+
+def _inner(term: Any) -> tuple[Any, ...]:
+    if isinstance(term, (Sum, Composed)):
+        return term.vectors
+    if isinstance(term, (Scaled, Top)):
+        return (term.vector,)
+    return (term.change,) if isinstance(term, Edit) else ()
 
 
 def plan_text(plan: EditPlan) -> str:

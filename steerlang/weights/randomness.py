@@ -56,7 +56,8 @@ def bernoulli_each(key: int, start: int, stop: int, probability: NDArray[np.floa
 
 
 def parts(key: int, start: int, stop: int, count: int) -> NDArray[np.unsignedinteger]:
-    """A part from 0 to `count` − 1 for each element, each equally likely, in the smallest integer type that holds it."""
+    """A part from 0 to `count` − 1 for each element, each equally likely, in the smallest integer type."""
     kind = np.min_scalar_type(count - 1)
     found = (words(key, start, stop).astype(np.uint64) * np.uint64(count)) >> np.uint64(32)
-    return found.astype(kind)
+    cut: NDArray[np.unsignedinteger] = found.astype(kind)
+    return cut

@@ -1,0 +1,81 @@
+"""The README.md of an edited model: what it is, the program and coefficients that made it, and its numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+_ROWS = 200
+
+
+def model_card(
+    receipt: Mapping[str, Any],
+    title: str,
+    program: str = "",
+    coefficients: Mapping[str, Mapping[str, float]] | None = None,
+) -> str:
+    """The card as Markdown, with the YAML head that the Hugging Face Hub reads.
+
+    receipt       as `weights.writer.receipt` gives it
+    program       the text of the program, shown whole
+    coefficients  by task vector, by block
+    """
+    head = ["---", "library_name: transformers", "tags:", "- steerlang", "- task-vectors", "---", ""]
+    parts = [
+        f"# {title}", "",
+        "Weights made by [steerlang](https://pypi.org/project/steerlang/) " + str(receipt["steerlang"]) + ".", "",
+        *_inputs(receipt), *_program(program), *_coefficients(coefficients or {}), *_numbers(receipt),
+        "`receipt.json` has the digest of every tensor; `steerlang verify` checks this folder against it.", "",
+    ]  # fmt: skip
+    return "\n".join(head + parts)
+
+
+def _inputs(receipt: Mapping[str, Any]) -> list[str]:
+    rows = [f"| `{given['name']}` | {_digest(given['digest'])} |" for given in receipt["inputs"].values()]
+    counts = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in receipt["counts"].items())
+    return ["## Made of", "", "| input | digest |", "|---|---|", *rows, "", f"Tensors: {counts}.", ""]
+
+
+def _digest(digest: str | None) -> str:
+    return f"`{digest}`" if digest else "not given"
+
+
+def _program(program: str) -> list[str]:
+    if not program.strip():
+        return []
+    fence = "```"
+    while fence in program:
+        fence += "`"
+    return ["## Program", "", f"{fence}steer", program.rstrip("\n"), fence, ""]
+
+
+def _coefficients(coefficients: Mapping[str, Mapping[str, float]]) -> list[str]:
+    if not coefficients:
+        return []
+    rows = [
+        f"| {vector} | {block} | {value:.6g} |" for vector, own in coefficients.items() for block, value in own.items()
+    ]
+    table = ["## Coefficients", "", "| task vector | block | coefficient |", "|---|---|---:|", *rows[:_ROWS]]
+    rest = [f"… and {len(rows) - _ROWS:,} more in `coefficients.json`."] if len(rows) > _ROWS else []
+    return [*table, "", *rest, *([""] if rest else [])]
+
+
+def _numbers(receipt: Mapping[str, Any]) -> list[str]:
+    numbers = receipt["numbers"]
+    change = numbers["change"]
+    lines = ["## Numbers", "", "| | |", "|---|---:|", f"| norm of the change | {change['norm']:.6g} |"]
+    if change["survived"] is not None:
+        lines.append(f"| share of the change that survives the dtype | {change['survived']:.2%} |")
+        lines.append(f"| entries that the dtype leaves unmoved | {change['unmoved']:.2%} |")
+    lines += [f"| norm of {vector['name']} | {vector['norm']:.6g} |" for vector in numbers["vectors"]]
+    for pair in numbers["pairs"]:
+        between = " and ".join(pair["between"])
+        lines += [f"| {what} of {between} | {pair[key]:.4f} |" for what, key in
+                  (("cosine", "cosine"), ("sign conflicts", "conflict")) if pair[key] is not None]  # fmt: skip
+    return [*lines, ""]
+
+
+def coefficients_file(coefficients: Mapping[str, Mapping[str, float]]) -> bytes:
+    """`coefficients.json`: all coefficients by name."""
+    return (json.dumps(coefficients, indent=2, ensure_ascii=False) + "\n").encode()
