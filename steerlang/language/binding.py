@@ -36,10 +36,10 @@ class Binder:
         for argument in arguments:
             name = argument.name.id if argument.name is not None else None
             if argument.name is None:
-                parameter = self._positional(position, argument)
+                parameter = self._positional(position, argument, first=understood)
                 position += 1
             else:
-                parameter = self._named(argument.name)
+                parameter = self._named(argument.name, first=understood)
             if parameter is None:
                 understood = False
                 continue
@@ -51,11 +51,13 @@ class Binder:
         known = (*self.subjects, *self.parameters)
         return {p.name: self._value(p, given.get(p.name), understood) for p in known}
 
-    def _positional(self, position: int, argument: tree.Argument) -> Parameter | None:
+    def _positional(self, position: int, argument: tree.Argument, first: bool) -> Parameter | None:
         if position < len(self.subjects):
             return self.subjects[position]
         if self.subjects and self.subjects[-1].many:
             return self.subjects[-1]
+        if not first:
+            return None
         words = ", ".join(f"`{p.name}`" for p in self.parameters)
         count = len(self.subjects)
         rule = {0: "takes no argument by position", 1: "takes one argument by position"}.get(
@@ -73,12 +75,16 @@ class Binder:
         )
         return None
 
-    def _named(self, name: tree.Name) -> Parameter | None:
+    def _named(self, name: tree.Name, first: bool) -> Parameter | None:
+        """The parameter of a name. Of several that the function lacks, only the first and near misses are reported:
+        it may be the function that is the wrong one."""
         known = (*self.subjects, *self.parameters)
         for parameter in known:
             if parameter.name == name.id:
                 return parameter
         close = nearest(name.id, [p.name for p in known])
+        if not (close or first):
+            return None
         if close:
             help = f"did you mean `{close[0]}`?"
         elif known:

@@ -94,10 +94,11 @@ class Checker:
         if kind is not None and kind.name == "param":
             return scope.declaration(definition.value, symbol.name)
         value = scope.infer(definition.value, kind.types if kind else ())
-        if kind is not None:
-            value = self._in_place(kind, value, scope)
-            if not self._fits(kind, symbol, value):
-                return t.Poison(ERROR, value.span)
+        if kind is None:
+            return t.Poison(ERROR, value.span)
+        value = self._in_place(kind, value, scope)
+        if not self._fits(kind, symbol, value):
+            return t.Poison(ERROR, value.span)
         return value if self._axes_agree(value) else t.Poison(ERROR, value.span)
 
     def _in_place(self, kind: Kind, value: t.Typed, scope: Scope) -> t.Typed:

@@ -146,7 +146,7 @@ def test_an_error_inside_leaves_the_base_as_it_was(done: Any) -> None:
     base, kind = done["m"], done["kind"]
     with base as model:
         plain = logits(model, base.tokenizer)
-    with pytest.raises(ZeroDivisionError), kind as model:
+    with pytest.raises(ZeroDivisionError), kind as model:  # noqa: PT012
         logits(model, kind.tokenizer)
         1 / 0  # noqa: B018
     with base as model:
@@ -205,7 +205,11 @@ def test_checking_needs_no_torch(project: Path) -> None:
     import sys
 
     (project / "light.steer").write_text(HEAD)
-    code = f"import sys; from steerlang.api import check; assert check({str(project / 'light.steer')!r}).ok; print('torch' in sys.modules, 'numpy' in sys.modules)"
+    code = f"""import sys
+from steerlang.api import check
+assert check({str(project / "light.steer")!r}).ok
+print("torch" in sys.modules, "numpy" in sys.modules)
+"""
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["False", "False"]
 

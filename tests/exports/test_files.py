@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from operations.test_algebra import A
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from operations.test_algebra import A
 from steerlang.engine.payload import Payload
 from steerlang.exports.files import ExportRefused, write_export, write_whole
 from steerlang.operations.metric import Metric

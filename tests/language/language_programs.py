@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cache
 
@@ -52,11 +53,11 @@ def compiled(
     options: Options | None = None,
 ) -> Compiled:
     """A program through parsing, checking and lowering. `files` are what it may import, by path below `/p`."""
-    texts = {f"/p/{name}": (name, body) for name, body in (files or {}).items()}
+    texts = {os.path.normpath(f"/p/{name}"): (name, body) for name, body in (files or {}).items()}
 
     def read(path: str, name: str) -> tuple[Source | None, list[Diagnostic]]:
         if path in texts:
-            return _source(*texts[path]), []
+            return _source(*texts[path], path), []
         return None, [error(codes.FILE_NOT_FOUND, None, f"`{name}` does not exist")]
 
     source = Source("main.steer", text, "/p/main.steer")
@@ -64,8 +65,8 @@ def compiled(
 
 
 @cache
-def _source(name: str, text: str) -> Source:
-    return Source(name, text, f"/p/{name}")
+def _source(name: str, text: str, path: str) -> Source:
+    return Source(name, text, path)
 
 
 def _parsed(source: Source) -> tuple[tree.Program, list[Diagnostic]]:

@@ -236,7 +236,7 @@ def test_whatever_changes_the_meaning_changes_the_key(kind: str) -> None:
     text = "\n".join(f"{kind} x{i} = {e}" for i, e in enumerate(DIFFERENT[kind]))
     roots = accepted(body(text)).graph.roots
     found = [(e, roots[f"x{i}"].key) for i, e in enumerate(DIFFERENT[kind])]
-    assert [(a, b) for (a, k), (b, l) in itertools.combinations(found, 2) if k == l] == []
+    assert [(a, b) for (a, one), (b, two) in itertools.combinations(found, 2) if one == two] == []
 
 
 def test_a_changed_file_changes_the_keys_of_what_reads_it() -> None:
@@ -251,5 +251,6 @@ def test_a_changed_file_changes_the_keys_of_what_reads_it() -> None:
 
 
 def test_names_of_points_do_not_count() -> None:
-    text = "model {0} = apply(m, add(v))\nsweep who = [m, {0}]\nmetric x = perplexity(words, by = who)\nlet best = argmin(x, over = who)"
+    text = "model {0} = apply(m, add(v))\nsweep who = [m, {0}]\n"
+    text += "metric x = perplexity(words, by = who)\nlet best = argmin(x, over = who)"
     assert key(body(text.format("kind")), "best") == key(body(text.format("other")), "best")

@@ -272,7 +272,8 @@ def test_difference_of_logits(project: Path, hugging: tuple[Any, Any], tmp_path:
 
 
 def test_a_second_run_makes_nothing(project: Path, tmp_path: Path) -> None:
-    text = "model {0} = apply(m, add(v))\nsamples x = generate([m, {0}], words, max_new_tokens = 3)\nmetric y = distinct(x)"
+    text = "model {0} = apply(m, add(v))\nsamples x = generate([m, {0}], words, max_new_tokens = 3)"
+    text += "\nmetric y = distinct(x)"
     first = run(project, text.format("k"), cache=tmp_path)
     again = run(project, "# another remark\n" + text.format("renamed"), cache=tmp_path)
     assert len(first.results.made) > 5
@@ -281,7 +282,8 @@ def test_a_second_run_makes_nothing(project: Path, tmp_path: Path) -> None:
 
 
 def test_a_changed_scale_makes_what_depends_on_it_again_and_nothing_else(project: Path, tmp_path: Path) -> None:
-    text = "model k = apply(m, add(v, scale = {}))\nsamples x = generate([m, k], words, max_new_tokens = 3)\nmetric y = distinct(x)"
+    text = "model k = apply(m, add(v, scale = {}))\nsamples x = generate([m, k], words, max_new_tokens = 3)"
+    text += "\nmetric y = distinct(x)"
     run(project, text.format(1), cache=tmp_path)
     again = run(project, text.format(2), cache=tmp_path)
     assert sorted(n.operation for n in again.results.made) == ["generate", "metric.distinct"]

@@ -6,7 +6,6 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from language.language_programs import HEAD, compiled
 
 NUMBERS = st.one_of(st.integers(1, 9).map(str), st.sampled_from(["0.5", "1e-1", "s", "p", "n0"]))
@@ -39,10 +38,20 @@ def vectors(names: list[str], depth: int) -> st.SearchStrategy[str]:
     )
 
 
-ACTIONS = ["add({v}, scale = {n}, norm = keep)", "add([{v}], unit = residual, tokens = generated)", "rotate({v}, scale = {n})",
-           "ablate({v})", "add({v}, layers = 25%..75%)", "add({v}, layers = [first, last - 2..last])"]  # fmt: skip
-METRICS = ["distinct(generate({m}, words))", "perplexity(words, by = {m})", "word_share(generate([m, {m}], words), words = [\"a\"])[m]",
-           "kl_from({m}, words, base = m)"]  # fmt: skip
+ACTIONS = [
+    "add({v}, scale = {n}, norm = keep)",
+    "add([{v}], unit = residual, tokens = generated)",
+    "rotate({v}, scale = {n})",
+    "ablate({v})",
+    "add({v}, layers = 25%..75%)",
+    "add({v}, layers = [first, last - 2..last])",
+]
+METRICS = [
+    "distinct(generate({m}, words))",
+    "perplexity(words, by = {m})",
+    'word_share(generate([m, {m}], words), words = ["a"])[m]',
+    "kl_from({m}, words, base = m)",
+]
 
 
 @st.composite
