@@ -1,0 +1,109 @@
+"""What steering costs while text is generated: a vector at every layer, against the same decoding unsteered.
+
+    python benchmarks/generation.py [--no-peers]
+
+Greedy, 8 prompts of 12 tokens, 32 new tokens, on two random Llamas; and the same for other libraries, each against its
+own unsteered decoding.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import peers
+import torch
+from floor import library_generate
+from measuring import Table, median, one_thread, ratio, take_turns, verdict, write
+from random_models import MIDDLE, SMALL, Size, save_model
+
+from steerlang.models import LoadedModel, TokenisedItem, load
+from steerlang.models.actions import Add, Operator, Recipe, Rotate, SteeringAction
+from steerlang.models.generation import generate
+from steerlang.models.overlay import Overlay
+from steerlang.models.sites import Site
+
+BATCH, PROMPT, STEPS, ROUNDS = 8, 12, 32, 9
+TARGETS = {"add": 1.03, "rotate": 1.10}
+OPERATORS: dict[str, Operator] = {"add": Add(), "rotate": Rotate()}
+
+
+def recipe(operator: Operator, loaded: LoadedModel) -> Recipe:
+    """A small vector at every layer."""
+    directions = {layer: torch.full((1, loaded.layout.width), 0.01) for layer in range(loaded.layout.depth)}
+    return (SteeringAction(operator, Site("residual"), directions, (1.0,)),)
+
+
+def variants(loaded: LoadedModel, ids: torch.Tensor) -> dict[str, Callable[[], Any]]:
+    """Both decoding loops, ours and the library's: bare, and with each operator."""
+    prompts = [TokenisedItem(tuple(row)) for row in ids.tolist()]
+
+    def ours(*recipes: Recipe) -> Callable[[], Any]:
+        return lambda: generate(loaded, prompts, max_new_tokens=STEPS, recipes=recipes or ((),))
+
+    def inside(made: Recipe) -> Callable[[], Any]:
+        def run() -> Any:
+            with Overlay(loaded, (made,)):
+                return library_generate(loaded.model, ids, STEPS)
+
+        return run
+
+    found = {"ours": ours(), "library": lambda: library_generate(loaded.model, ids, STEPS)}
+    for name, operator in OPERATORS.items():
+        made = recipe(operator, loaded)
+        found[f"ours, {name}"], found[f"library, {name}"] = ours(made), inside(made)
+    return found
+
+
+def same_tokens(acts: dict[str, Callable[[], Any]]) -> None:
+    """Both loops give the same tokens, steered or not."""
+    for name in ("", ", add", ", rotate"):
+        ours = [list(reply.ids) for reply in acts[f"ours{name}"]()]
+        assert ours == acts[f"library{name}"]()[:, PROMPT:].tolist(), f"the loops differ{name}"
+
+
+def measure(folder: Path, size: Size, table: Table, loops: Table, with_peers: bool) -> None:
+    place = save_model(folder, size)
+    ids = torch.randint(1, size.vocabulary, (BATCH, PROMPT), generator=torch.Generator().manual_seed(0))
+    acts = variants(load(place), ids)
+    same_tokens(acts)
+    times = take_turns(acts, ROUNDS)
+    most = 0.0
+    for loop in ("ours", "library"):
+        what = "steerlang, own loop" if loop == "ours" else "steerlang, `model.generate` in an overlay"
+        for name, target in TARGETS.items():
+            found = ratio(times, f"{loop}, {name}", loop)
+            most = max(most, found) if name == "add" else most
+            table.add(size.label, what, name, median(times, loop), found, verdict(found, target))
+    relation = ratio(times, "ours", "library")
+    loops.add(size.label, median(times, "library"), median(times, "ours"), relation, verdict(relation, 1.0))
+    given = {"model": str(place), "ids": ids.tolist(), "steps": STEPS, "rounds": ROUNDS}
+    for peer, result in (peers.measure("generation", given) if with_peers else {}).items():
+        found = result["ratios"]["steered"]
+        label = f"{peer} {result['versions'][peer]} (transformers {result['versions']['transformers']})"
+        lower = "steerlang is lower" if most < found else "steerlang is not lower"
+        table.add(size.label, label, "add", result["seconds"]["unsteered"], found, lower)
+
+
+def main() -> None:
+    one_thread()
+    table = Table(
+        "Steered generation, in times the same decoding unsteered",
+        ("layers × width", "what", "operator", "unsteered, CPU s", "steered, ×", "target"),
+        notes=[f"{BATCH} prompts of {PROMPT} tokens, {STEPS} new tokens, one vector at every layer, every token."],
+    )
+    loops = Table(
+        "Unsteered decoding: our loop and the library's, same tokens",
+        ("layers × width", "library, CPU s", "steerlang, CPU s", "ratio", "target"),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for size in (SMALL, MIDDLE):
+            measure(Path(folder), size, table, loops, "--no-peers" not in sys.argv)
+    write("generation", [table, loops])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Every benchmark, one after another; tables go to `benchmarks/results/`.
+
+    python benchmarks/run_all.py [NAME...]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+NAMES = ("validate", "hooks", "sweep", "generation", "extraction")
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or list(NAMES)
+    failed = []
+    for name in wanted:
+        print(f"== {name}", flush=True)
+        if subprocess.run([sys.executable, HERE / f"{name}.py"]).returncode:
+            failed.append(name)
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

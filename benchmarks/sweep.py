@@ -1,0 +1,97 @@
+"""A sweep over 8 scales of 16 prompts: all scales as rows of one batch, against one run a scale.
+
+    python benchmarks/sweep.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from measuring import Table, at_least, median, one_thread, ratio, take_turns, write
+from random_models import MIDDLE, SMALL, Size, save_model, save_pairs, sentences
+
+import steerlang
+from steerlang.api import Settings
+from steerlang.models import load
+from steerlang.models.actions import Add, SteeringAction
+from steerlang.models.generation import generate
+from steerlang.models.sites import Site
+from steerlang.models.tokens import tokenise
+
+SCALES = tuple(0.01 * i for i in range(8))
+PROMPTS, STEPS, ROUNDS, TARGET = 16, 24, 5, 2.5
+
+PROGRAM = """steerlang 1
+model   base  = hf("{model}")
+data    pairs = jsonl("pairs.jsonl", source = "before", target = "after")
+sweep   s     = {scales}
+vector  v     = extract(base, pairs)
+model   by    = apply(base, add(v, scale = s))
+samples out   = generate(by, lines("prompts.txt"), max_new_tokens = {steps})
+metric  ratio = distinct(out)
+expect  some  = ratio[s = {first}] >= 0
+"""
+
+
+def program(folder: Path, size: Size, scales: tuple[float, ...], name: str) -> Path:
+    path = folder / f"{name}.steer"
+    shown = "[" + ", ".join(f"{s:.2f}" for s in scales) + "]"
+    path.write_text(PROGRAM.format(model=size.name, scales=shown, steps=STEPS, first=f"{scales[0]:.2f}"))
+    return path
+
+
+def run(paths: list[Path], folder: Path) -> None:
+    """Runs programs one after another, each with a store of its own."""
+    for path in paths:
+        with tempfile.TemporaryDirectory(dir=folder) as cache:
+            settings = Settings(cache_dir=Path(cache), threads=1, device="cpu")
+            found = steerlang.load(path, settings=settings).run(targets=["out"])
+            assert found.outcome == "done", found.diagnostics
+
+
+def variants(folder: Path, size: Size) -> dict[str, Callable[[], Any]]:
+    place = save_model(folder, size)
+    save_pairs(folder / "pairs.jsonl", 4, size, 8, 12)
+    texts = sentences(PROMPTS, size, 10, 14, seed=1)
+    (folder / "prompts.txt").write_text("\n".join(texts) + "\n")
+    loaded = load(place)
+    prompts = tokenise(loaded.tokenizer, texts)
+    directions = {layer: torch.full((1, size.width), 0.01) for layer in range(size.layers)}
+    recipes = [(SteeringAction(Add(), Site("residual"), directions, (s,)),) for s in SCALES]
+    rows = [v for v in range(len(SCALES)) for _ in prompts]
+    whole, single = program(folder, size, SCALES, "all"), [
+        program(folder, size, (s,), f"one{i}") for i, s in enumerate(SCALES)
+    ]
+    return {
+        "rows": lambda: generate(
+            loaded, prompts * len(SCALES), max_new_tokens=STEPS, recipes=recipes, rows=rows, batch_tokens=8192
+        ),
+        "one by one": lambda: [generate(loaded, prompts, max_new_tokens=STEPS, recipes=(r,)) for r in recipes],
+        "program": lambda: run([whole], folder),
+        "programs": lambda: run(single, folder),
+    }
+
+
+def main() -> None:
+    one_thread()
+    table = Table(
+        f"{len(SCALES)} scales × {PROMPTS} prompts, {STEPS} new tokens",
+        ("layers × width", "what", "together, CPU s", "one run a scale, CPU s", "times faster", "target"),
+        notes=["A whole program loads the model, extracts the vector and writes a new store, in every run."],
+    )
+    for size in (SMALL, MIDDLE):
+        with tempfile.TemporaryDirectory() as folder:
+            times = take_turns(variants(Path(folder), size), ROUNDS)
+        for what, together, alone in (("decoding", "rows", "one by one"), ("whole programs", "program", "programs")):
+            found = ratio(times, alone, together)
+            seconds = median(times, together), median(times, alone)
+            table.add(size.label, what, *seconds, found, at_least(found, TARGET))
+    write("sweep", [table])
+
+
+if __name__ == "__main__":
+    main()
