@@ -14,7 +14,9 @@ from steerlang.data import RowOptions
 from steerlang.data.demonstrations import Contains
 from steerlang.graph.facts import DataFacts, FakeFacts, ModelFacts, ModelReference, Trouble, fake_data, fake_model
 from steerlang.language.compiling import Compiled
-from steerlang.source import Source
+from steerlang.source import Source, Span
+from steerlang.syntax import parse, tree
+from steerlang.syntax.depth import children
 from steerlang.syntax.lexing import Token, significant, tokenize
 
 ROOT = Path(__file__).parents[2]
@@ -132,3 +134,43 @@ def tally(count: int, seed: int) -> tuple[Tally, list[tuple[Mutant, list[str]]]]
 def unfinished() -> list[Source]:
     """Programs of the language as it is designed, with functions that do not exist yet."""
     return [Source(p.name, p.read_text(encoding="utf-8")) for p in sorted((HERE / "unfinished").glob("*.steer"))]
+
+
+# Expressions that fit in few places.
+ODD = [
+    *(
+        "none",
+        "true",
+        "1..2",
+        "50%",
+        "{a = 1}",
+        "[]",
+        "[[]]",
+        "-1",
+        "last - 1",
+        '"x"',
+        "2GiB",
+        "1e400",
+        "0",
+        "not true",
+    ),
+    *("icv", "all", "pca(center = none)", "[1, last]", "1 / 0", "number(default = 1)", "1e308 * 10", "m", "s"),
+]
+
+
+def spliced(sources: list[Source], count: int, seed: int) -> Iterator[str]:
+    """Programs with one expression, of any size, replaced by another."""
+    chance = random.Random(seed)
+    spans = [span for s in sources for d in parse(s)[0].definitions for span in _expressions(d.value)]
+    texts = sorted({s.text for s in spans}) + ODD * 3
+    for _ in range(count):
+        span = chance.choice(spans)
+        yield span.source.text[: span.start] + chance.choice(texts) + span.source.text[span.end :]
+
+
+def _expressions(value: tree.Expr) -> Iterator[Span]:
+    todo = [value]
+    while todo:
+        expr = todo.pop()
+        yield expr.span
+        todo.extend(children(expr))

@@ -72,7 +72,7 @@ def programs(draw: st.DrawFn) -> list[str]:
     return lines
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(programs(), st.randoms(use_true_random=False))
 def test_typed_programs_check_and_their_order_does_not_matter(lines: list[str], chance: random.Random) -> None:
     plain = compiled(HEAD + "\n".join(lines))
@@ -83,7 +83,7 @@ def test_typed_programs_check_and_their_order_does_not_matter(lines: list[str], 
     assert {k: n.key for k, n in plain.graph.roots.items()} == {k: n.key for k, n in shuffled.graph.roots.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(programs(), st.data())
 def test_a_definition_taken_out_is_missed_where_it_was_used(lines: list[str], data: st.DataObject) -> None:
     gone = data.draw(st.sampled_from(lines))

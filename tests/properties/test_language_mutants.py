@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from .language_mutants import checked, examples, mutants, tally, unfinished
+from .language_mutants import ROOT, checked, examples, mutants, spliced, tally, unfinished
 
 COUNT = 150
 
@@ -36,3 +40,32 @@ def test_many_mutants() -> None:
     assert result.share("near") >= 0.97
     assert result.share("single") >= 0.95
     assert not [m for m, lines in odd if len(lines) > 3]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_expression_in_any_place_is_answered(seed: int) -> None:
+    """Whatever stands where: an answer, not an exception, and an answer of a few lines."""
+    counts = [len(checked(text).diagnostics) for text in spliced(examples(), 150, seed)]
+    assert sum(c <= 3 for c in counts) >= 0.97 * len(counts)
+
+
+def test_what_is_said_does_not_depend_on_hashing() -> None:
+    """The same text in processes that order their sets differently."""
+    code = """
+from properties.language_mutants import checked, examples, mutants
+from steerlang.diagnostics.text import render
+for m in mutants(examples(), 25, seed=3):
+    print(render(checked(m.text).diagnostics))
+"""
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": str(ROOT / "tests")},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in (1, 2)
+    }
+    assert len(said) == 1
+    assert "error[" in said.pop()
