@@ -2,7 +2,8 @@
 
 Block names:  tensor `a.b.weight` · layer `model.layers.3` · module `a.b` · all `all` · row `a.b.weight[row 7]` ·
 column `a.b.weight[column 7]` · a part of a split `a.b.weight[part 1 of 3]` · a random part
-`a.b.weight[random 4 of 10]` · tied tensors: the pattern with its wildcards filled in, `encoder.0.attention.{query,key,value}.weight`.
+`a.b.weight[random 4 of 10]` · tied tensors: the pattern with its wildcards filled in,
+`encoder.0.attention.{query,key,value}.weight`.
 """
 
 from __future__ import annotations
