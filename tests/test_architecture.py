@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "steerlang"
 # A room imports from itself and from rooms that stand before it. `graph` knows nothing of the language.
 ROOMS = (
     "source", "diagnostics", "syntax", "data", "graph", "language", "functions", "engine", "kernels", "weights",
-    "models", "operations", "exports", "reports", "api", "cli",
+    "models", "exports", "operations", "reports", "api", "cli",
 )
 LIGHT = ROOMS[: ROOMS.index("functions") + 1]
 HEAVY = ("torch", "transformers", "numpy", "safetensors", "tokenizers", "sklearn")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from steerlang.exports.files import ExportRefused
 from steerlang.language.values import ModelValue, ReportValue
+from steerlang.operations.recipes import identity_of
 from steerlang.reports.gathering import gather
 from steerlang.reports.html import page, write_page
 
@@ -37,5 +38,5 @@ def _provenance(run: Run) -> dict[str, str]:
     for table in run.program.compiled.tables.values():
         for cell in table.cells:
             if isinstance(cell.value, ModelValue):
-                found[f"model {cell.value.name}"] = str(cell.value.base.options["identity"])
+                found[f"model {cell.value.name}"] = identity_of(cell.value.base)
     return found

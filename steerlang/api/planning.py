@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from steerlang.engine.payload import Payload
@@ -95,6 +96,9 @@ def _explain(
 
 def _model_lines(value: ModelValue) -> Iterator[str]:
     facts = value.facts
+    if value.node.operation == "model.edit":
+        yield from _edit_lines(value.node)
+        return
     if value.node is value.base:
         yield from _weights(facts)
         return
@@ -108,6 +112,18 @@ def _model_lines(value: ModelValue) -> Iterator[str]:
             f"site {_select(action['site'])}, tokens {_select(action['tokens'])}, scale {scales}{options}"
         )
     yield f"modules {blocks}" if blocks else "modules are found when the model is loaded"
+
+
+def _edit_lines(node: Node) -> Iterator[str]:
+    """What an edit does to the tensors, where numpy is there to say so."""
+    if find_spec("numpy") is None:
+        return
+    from steerlang.operations.editing import plan_of
+
+    plan = plan_of(node)
+    counts = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in plan.counts.items() if n)
+    yield f"tensors: {counts}; {plan.bytes_written / 1e6:.1f} MB"
+    yield from plan.notes
 
 
 def _weights(facts: ModelFacts) -> Iterator[str]:

@@ -99,7 +99,7 @@ class Program:
         from .running import carry_out
 
         store = self.settings.store()
-        return carry_out(self, self._plan(store, targets, force), store, sink, keep_going)
+        return carry_out(self, self._plan(store, targets, force), store, sink, keep_going, targets)
 
     def _plan(self, store: Store, targets: Collection[str] | None, force: Collection[str]) -> Plan:
         names = [s.label for s in self.compiled.targets()] if targets is None else list(targets)

@@ -118,6 +118,7 @@ class Run:
     plan: Plan
     results: RunResults
     resources: Resources
+    targets: frozenset[str] | None = None
     expectations: list[ExpectationResult] = field(default_factory=list)
     artifacts: list[Path] = field(default_factory=list)
     found: list[Diagnostic] = field(default_factory=list)
@@ -169,12 +170,17 @@ class Run:
             return None
 
     def wanted(self, kind: str) -> list[Symbol]:
-        """The program's own definitions of a kind, in the order written."""
-        return [s for s in self.program.compiled.module.symbols.values() if s.kind == kind]
+        """The program's own definitions of a kind, in the order written; of the targets only, where there are some."""
+        own = self.program.compiled.module.symbols.values()
+        return [s for s in own if s.kind == kind and self._is_target(s.label)]
+
+    def _is_target(self, name: str) -> bool:
+        return self.targets is None or any(t == name or t.startswith(f"{name}[") for t in self.targets)
 
     def tables(self, kind: str) -> list[tuple[str, Table]]:
         """Definitions of a kind whose results are all there, with their names."""
-        return [(s.label, t) for s in self.wanted(kind) if self._there(t := self.program.compiled.tables[s.label])]
+        own = [s for s in self.program.compiled.module.symbols.values() if s.kind == kind]
+        return [(s.label, t) for s in own if self._there(t := self.program.compiled.tables[s.label])]
 
     def _there(self, table: Table) -> bool:
         nodes = [getattr(c.value, "node", None) for c in table.cells]

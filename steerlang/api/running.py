@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steerlang import __version__
-from steerlang.diagnostics import Diagnostic, codes, error
-from steerlang.engine.events import ArtifactWritten, DiagnosticEvent, EventSink, Expectation, RunStarted
+from steerlang.diagnostics import codes, error
+from steerlang.engine.events import DiagnosticEvent, EventSink, Expectation, RunStarted
 from steerlang.engine.operation import Operation
 from steerlang.engine.scheduler import execute
 from steerlang.engine.sinks import NoSink
 from steerlang.engine.store import Store
 from steerlang.graph.plan import Plan
 from steerlang.language.compiling import cells_of
-from steerlang.language.values import POISON, ConditionValue, ExportValue, ReportValue
+from steerlang.language.values import ConditionValue
 
 from .results import ExpectationResult, Run
 from .settings import SteerlangError
+from .writing import write_files
 
 if TYPE_CHECKING:
     from steerlang.operations.resources import Resources
@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     from .program import Program
 
 
-def carry_out(program: Program, plan: Plan, store: Store, sink: EventSink | None, keep_going: bool) -> Run:
-    """Execute the plan, then judge expectations and write what the program exports."""
+def carry_out(
+    program: Program,
+    plan: Plan,
+    store: Store,
+    sink: EventSink | None,
+    keep_going: bool,
+    targets: Collection[str] | None,
+) -> Run:
+    """Execute the plan, then judge expectations and write what the program exports; of `targets` only, where given."""
     _check_installed(plan)
     sink = sink or NoSink()
     sink.emit(RunStarted(version=__version__, program=program.name))
@@ -45,11 +52,11 @@ def carry_out(program: Program, plan: Plan, store: Store, sink: EventSink | None
         versions=versions(),
         final=False,
     )
-    run = Run(program, plan, results, resources)
+    run = Run(program, plan, results, resources, None if targets is None else frozenset(targets))
     run.found.extend(results.diagnostics)  # told as they came up
     _judge(run, sink)
     if results.ok:
-        _write(run, sink)
+        write_files(run, sink)
     failed = sum(not e.holds for e in run.expectations)
     sink.emit(results.summary(expectations=len(run.expectations), failed_expectations=failed, files=len(run.artifacts)))
     return run
@@ -134,44 +141,3 @@ def _expectations(run: Run) -> list[ExpectationResult]:
                     )
                 )
     return found
-
-
-def _write(run: Run, sink: EventSink) -> None:
-    """Write exports, then reports. A file that cannot be written is reported and stops nothing else."""
-    for kind in ("export", "report"):
-        for symbol in run.wanted(kind):
-            for label, cell in cells_of(run.program.compiled.tables[symbol.label]):
-                if cell.value is POISON:
-                    continue
-                path, problem = _write_one(run, cell.value)
-                if problem is not None:
-                    run.found.append(problem)
-                    sink.emit(DiagnosticEvent(diagnostic=problem))
-                elif path is not None:
-                    run.artifacts.append(path)
-                    sink.emit(ArtifactWritten(label=label, path=str(path), bytes=path.stat().st_size))
-
-
-def _write_one(run: Run, value: object) -> tuple[Path | None, Diagnostic | None]:
-    from steerlang.exports.files import ExportRefused, write_export
-
-    span = value.span if isinstance(value, (ExportValue, ReportValue)) else None
-    try:
-        if isinstance(value, ExportValue):
-            payload = run.payload(value.node)
-            return (
-                (write_export(payload, Path(value.path), value.overwrite), None)
-                if payload is not None
-                else (None, None)
-            )
-        if isinstance(value, ReportValue):
-            from .pages import write_report
-
-            return write_report(run, value), None
-    except ExportRefused as refused:
-        return None, error(codes.OUTPUT_EXISTS, span, str(refused), help=refused.help)
-    except OSError as e:
-        return None, error(
-            codes.RUN_FAILED, span, f"cannot write `{e.filename}`: {e.strerror}", help="choose another place"
-        )
-    return None, None

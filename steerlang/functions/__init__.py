@@ -7,9 +7,35 @@ from functools import cache
 from steerlang.language.kinds import KINDS
 from steerlang.language.registry import Registry
 
-from . import algebra, choosing, exports, extraction, generation, metrics, parameters, selectors, sources, steering
+from . import (
+    algebra,
+    choosing,
+    composition,
+    exports,
+    extraction,
+    generation,
+    metrics,
+    parameters,
+    selectors,
+    sources,
+    steering,
+    weights,
+)
 
-FAMILIES = (parameters, sources, selectors, extraction, algebra, steering, generation, metrics, choosing, exports)
+FAMILIES = (
+    parameters,
+    sources,
+    selectors,
+    extraction,
+    algebra,
+    steering,
+    generation,
+    metrics,
+    choosing,
+    exports,
+    weights,
+    composition,
+)
 
 
 @cache

@@ -7,10 +7,10 @@ from typing import Any
 from steerlang.diagnostics import codes, error
 from steerlang.graph.facts import Trouble
 from steerlang.language.lowering import Lowering
-from steerlang.language.parameter_types import Flag, Text, Value
+from steerlang.language.parameter_types import Choice, Flag, Text, Value
 from steerlang.language.signature import Call, Function, Parameter
-from steerlang.language.types import EXPORT, METRIC, REPORT, SAMPLES, VECTOR
-from steerlang.language.values import POISON, ExportValue, ReportValue
+from steerlang.language.types import EXPORT, METRIC, MODEL, REPORT, SAMPLES, SIZE, VECTOR
+from steerlang.language.values import POISON, CheckpointValue, ExportValue, ModelValue, ReportValue
 
 from .reports import report
 
@@ -49,6 +49,31 @@ def _html(call: Call, low: Lowering) -> Any:
     return POISON if path is None else ReportValue(path, {"title": call["title"]}, call.span)
 
 
+def _checkpoint(call: Call, low: Lowering) -> Any:
+    model: ModelValue = call["model"]
+    if model.node is not model.base:
+        message = "a steered model is no checkpoint: what it does to states is not in its weights"
+        low.report(error(codes.ARGUMENT_TYPE, call.where("model"), message, help="export the model under it"))
+        return POISON
+    if model.node.operation != "model.edit":
+        message = f"`{model.name}` is a checkpoint already"
+        low.report(
+            error(codes.ARGUMENT_TYPE, call.where("model"), message, help="export an edited model: `base + tau`")
+        )
+        return POISON
+    path = _path(call, low)
+    if path is None:
+        return POISON
+    dtype = None if call["dtype"] == "base" else call["dtype"]
+    return CheckpointValue(model.node, model.name, path, call["max_shard_size"], dtype, call["overwrite"], call.span)
+
+
+_STORED = {
+    "base": "as the base stores it",
+    "float32": "32-bit floats",
+    "bfloat16": "16-bit floats with the range of float32",
+    "float16": "16-bit floats",
+}
 _TO = Parameter("to", Text(), "where it is written, relative to the program")
 _OVERWRITE = Parameter("overwrite", Flag(), "whether a file made by something else may be replaced", False)
 
@@ -79,6 +104,20 @@ FUNCTIONS = (
         (_TO, _OVERWRITE),
         EXPORT,
         _file(".json"),
+    ),
+    Function(
+        "checkpoint",
+        "an edited model as a complete Hugging Face folder, with a receipt",
+        "exports",
+        (Parameter("model", Value((MODEL,)), "the edited model"),),
+        (
+            _TO,
+            Parameter("max_shard_size", Value((SIZE,)), "the largest file of weights", 5 * 2**30, "bytes"),
+            Parameter("dtype", Choice(_STORED), "what its numbers are stored in", "base"),
+            _OVERWRITE,
+        ),
+        EXPORT,
+        _checkpoint,
     ),
     Function(
         "html",

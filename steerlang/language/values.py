@@ -95,6 +95,35 @@ class ActionValue:
 
 
 @dataclass(frozen=True, eq=False)
+class TaskVectorValue:
+    """A difference of weights: its term stands in the node; `base` is the key of the weights it was taken from."""
+
+    node: Node
+    base: str
+    base_name: str
+
+
+@dataclass(frozen=True, eq=False)
+class CoefficientsValue:
+    """What each tensor of a task vector is multiplied by, as a term."""
+
+    term: Mapping[str, Json]
+
+
+@dataclass(frozen=True, eq=False)
+class CheckpointValue:
+    """A model to write as a folder."""
+
+    node: Node
+    name: str
+    path: str
+    shard_bytes: int
+    dtype: str | None
+    overwrite: bool
+    span: Span
+
+
+@dataclass(frozen=True, eq=False)
 class SamplesValue:
     node: Node
 

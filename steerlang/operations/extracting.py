@@ -19,6 +19,7 @@ from steerlang.kernels.quality import Quality, quality
 
 from .base import Single, fail, inputs
 from .model_errors import as_diagnostics
+from .recipes import identity_of
 from .vector import SteeringVector
 
 Extract = Callable[[Tensor, Tensor], Extraction]
@@ -62,7 +63,7 @@ def _model(node: Node) -> dict[str, Json]:
     model = node.inputs[0].inputs[0]
     while model.operation == "model.steer":
         model = model.inputs[0]
-    return {"id": model.locators["name"], "identity": model.options["identity"]}
+    return {"id": model.locators["name"], "identity": identity_of(model)}
 
 
 def _aligned(target: Payload, source: Payload, method: str) -> tuple[Tensor, Tensor, int]:

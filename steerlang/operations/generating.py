@@ -14,7 +14,7 @@ from steerlang.models.loading import LoadedModel
 from steerlang.models.tokens import TokenisedItem, tokenise
 
 from .model_errors import as_diagnostics
-from .recipes import Value, recipe_of
+from .recipes import Value, identity_of, recipe_of
 from .rendering import tokenised, within
 from .resources import Resources
 from .text import text_of
@@ -67,7 +67,7 @@ def _sampling(options: Any) -> Sampling | None:
 def _payload(
     task: Task, base: Node, rows: Sequence[dict[str, Any]], prompts: Sequence[TokenisedItem], made: Sequence[Generated]
 ) -> Payload:
-    meta: dict[str, Any] = {"identity": base.options["identity"], "method": task.node.options["method"]}
+    meta: dict[str, Any] = {"identity": identity_of(base), "method": task.node.options["method"]}
     found = tuple(
         {
             "id": row["id"],

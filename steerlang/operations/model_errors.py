@@ -9,6 +9,7 @@ from steerlang.diagnostics import codes
 from steerlang.diagnostics.codes import Code
 from steerlang.kernels.errors import NumericsError, TooFewPairs
 from steerlang.models import errors as e
+from steerlang.weights.errors import WeightsError
 
 from .base import fail
 
@@ -32,6 +33,8 @@ def as_diagnostics() -> Iterator[None]:
     """What models and kernels refuse, said with a code."""
     try:
         yield
+    except WeightsError as refused:
+        raise fail(refused.code, refused.message, " ".join(refused.help), refused.notes) from refused
     except (e.ModelError, NumericsError) as refused:
         code = next(c for kind, c in _CODES if isinstance(refused, kind))
         raise fail(code, refused.message, refused.help) from refused

@@ -37,6 +37,11 @@ def recipe_of(node: Node, value: Value) -> tuple[Node, Recipe]:
     return node, tuple(actions)
 
 
+def identity_of(base: Node) -> str:
+    """What names the weights at the bottom of a model: the digest of a checkpoint, or the key of an edit."""
+    return str(base.options["identity"]) if base.operation == "model.load" else base.key
+
+
 def _action(document: Mapping[str, Any], vectors: list[SteeringVector]) -> SteeringAction:
     layers = tuple(document["layers"])
     unit = document["options"].get("unit", "raw")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from steerlang.graph.node import Node
 
+from .editing import materialised
+
 if TYPE_CHECKING:
     from steerlang.models.loading import LoadedModel
 
@@ -27,7 +29,7 @@ class Resources:
     _held: dict[str, LoadedModel] = field(default_factory=dict)
 
     def model(self, base: Node) -> LoadedModel:
-        """The weights behind a `model.load` node, loaded."""
+        """The weights behind a `model.load` or `model.edit` node, loaded."""
         found = self._held.get(base.key)
         if found is None:
             self._held.clear()  # before loading: two models at once may not fit
@@ -35,6 +37,12 @@ class Resources:
         return found
 
     def _load(self, base: Node) -> LoadedModel:
+        if base.operation == "model.edit":
+            with materialised(base) as folder:
+                return self._load_folder(folder, base)
+        return self._load_folder(Path(base.locators["path"]), base)
+
+    def _load_folder(self, folder: Path, base: Node) -> LoadedModel:
         # Programs say where models come from; loading itself never asks the network.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         import torch
@@ -47,6 +55,4 @@ class Resources:
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         dtype: Any = base.options["dtype"]
-        return load(
-            Path(base.locators["path"]), dtype=dtype, device=self.device, trust_remote_code=self.trust_remote_code
-        )
+        return load(folder, dtype=dtype, device=self.device, trust_remote_code=self.trust_remote_code)

@@ -18,7 +18,7 @@ from steerlang.models.tokens import TokenisedItem, tokenise
 from .base import Single, fail
 from .metric import Metric, mean_of
 from .model_errors import as_diagnostics
-from .recipes import recipe_of
+from .recipes import identity_of, recipe_of
 from .rendering import tokenised
 from .resources import Resources
 
@@ -60,7 +60,7 @@ def _ratio_interval(losses: Sequence[float], counts: Sequence[int]) -> tuple[flo
 
 def _replies(samples: Payload, loaded: LoadedModel, base: Node) -> list[ScoredText]:
     """Replies after their prompts: the very tokens where the judge wrote them itself, else the texts anew."""
-    if samples.meta["identity"] == base.options["identity"]:
+    if samples.meta["identity"] == identity_of(base):
         return [
             ScoredText(TokenisedItem(tuple(r["prompt_ids"]), r["prompt"]), tuple(r["completion_ids"]))
             for r in samples.rows

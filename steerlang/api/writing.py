@@ -1,0 +1,82 @@
+"""Writing what a program exports and reports, once everything has run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from steerlang.diagnostics import Diagnostic, codes, error
+from steerlang.engine.events import ArtifactWritten, DiagnosticEvent, EventSink
+from steerlang.language.compiling import cells_of
+from steerlang.language.values import CheckpointValue, ExportValue, ReportValue
+
+if TYPE_CHECKING:
+    from .results import Run
+
+Written = CheckpointValue | ExportValue | ReportValue
+
+
+def write_files(run: Run, sink: EventSink) -> None:
+    """Write exports, then reports. What cannot be written is reported and stops nothing else."""
+    for kind in ("export", "report"):
+        for symbol in run.wanted(kind):
+            for label, cell in cells_of(run.program.compiled.tables[symbol.label]):
+                if isinstance(cell.value, Written):
+                    _write(run, label, cell.value, sink)
+
+
+def _write(run: Run, label: str, value: Written, sink: EventSink) -> None:
+    found = _tried(run, value)
+    if isinstance(found, Diagnostic):
+        run.found.append(found)
+        sink.emit(DiagnosticEvent(diagnostic=found))
+    elif found is not None:
+        run.artifacts.append(found)
+        sink.emit(ArtifactWritten(label=label, path=str(found), bytes=_bytes(found)))
+
+
+def _tried(run: Run, value: Written) -> Path | Diagnostic | None:
+    """The path written, or what was refused. None: the result it needs is not there."""
+    from steerlang.exports.files import ExportRefused
+
+    try:
+        if isinstance(value, CheckpointValue):
+            return _checkpoint(run, value)
+        if isinstance(value, ReportValue):
+            from .pages import write_report
+
+            return write_report(run, value)
+        return _export(run, value)
+    except ExportRefused as refused:
+        return error(codes.OUTPUT_EXISTS, value.span, str(refused), help=refused.help)
+    except OSError as e:
+        reason = f"cannot write `{e.filename or value.path}`: {(e.strerror or str(e)).lower()}"
+        return error(codes.RUN_FAILED, value.span, reason, help="free some space, or choose another place")
+
+
+def _export(run: Run, value: ExportValue) -> Path | None:
+    from steerlang.exports.files import write_export
+
+    payload = run.payload(value.node)
+    return None if payload is None else write_export(payload, Path(value.path), value.overwrite)
+
+
+def _checkpoint(run: Run, value: CheckpointValue) -> Path | Diagnostic:
+    from steerlang.exports.checkpoint import export_checkpoint
+    from steerlang.operations.editing import digests_of, plan_of
+    from steerlang.weights.errors import WeightsError
+
+    try:
+        plan = plan_of(value.node, value.dtype)
+        export_checkpoint(
+            plan, value.path, max_shard_size=value.shard_bytes, overwrite=value.overwrite,
+            program=run.program.compiled.source.text, digests=digests_of(value.node),
+        )  # fmt: skip
+    except WeightsError as e:
+        return error(e.code, value.span, e.message, help=e.help, notes=e.notes)
+    return Path(value.path)
+
+
+def _bytes(path: Path) -> int:
+    """Size of a file, or of all files of a folder."""
+    return path.stat().st_size if path.is_file() else sum(p.stat().st_size for p in path.rglob("*") if p.is_file())

@@ -1,0 +1,299 @@
+"""Weight space: task vectors, their algebra and composition, and edited models.
+
+A task vector is described by a term in JSON form (`steerlang/weights/expression.py` says what each means), in which
+models stand as the keys of their nodes; nothing is read here but what the headers tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from steerlang.diagnostics import codes, error
+from steerlang.diagnostics.suggest import nearest
+from steerlang.graph.node import Json, Node
+from steerlang.language.lowering import Lowering
+from steerlang.language.parameter_types import Choice, Flag, Number, Value
+from steerlang.language.signature import Call, Function, Operator, Parameter
+from steerlang.language.types import COEFFICIENTS, MODEL, NUMBER, TASKVECTOR
+from steerlang.language.values import POISON, CoefficientsValue, ModelValue, TaskVectorValue
+from steerlang.source import Span
+
+Term = dict[str, Json]
+
+# ---- task vectors --------------------------------------------------------------------------------------------------
+
+
+def difference(tuned: ModelValue, base: ModelValue, missing: str, span: Span, low: Lowering) -> Any:
+    """tau = tuned - base, matched by name. What the headers show not to match is said now."""
+    for model in (tuned, base):
+        if model.node.operation != "model.load":
+            message = "a task vector is a difference of checkpoints, and this model is edited or steered"
+            low.report(error(codes.OPERATOR_MISMATCH, span, message, help="subtract models made with `hf(…)`"))
+            return POISON
+    if missing == "error" and not _match(tuned, base, span, low):
+        return POISON
+    term: Term = {
+        "is": "Difference",
+        "tuned": tuned.node.key,
+        "base": base.node.key,
+        "missing": missing,
+        "vocabulary": "error",
+    }
+    return _vector(term, (tuned.node, base.node), base, low)
+
+
+def _match(tuned: ModelValue, base: ModelValue, span: Span, low: Lowering) -> bool:
+    """Whether both checkpoints have the same tensors in the same shapes, as their headers say."""
+    ours, theirs = tuned.facts.tensors, base.facts.tensors
+    for name in sorted(set(ours) ^ set(theirs)):
+        has, lacks = (tuned, base) if name in ours else (base, tuned)
+        if has.facts.tied or lacks.facts.tied:
+            continue  # a tied tensor may be stored once or twice
+        close = nearest(name, list(lacks.facts.tensors))
+        help = (
+            f"did `{lacks.name}` name it `{close[0]}`?"
+            if close
+            else "say `subtract(…, missing = skip)` to leave it alone"
+        )
+        low.report(
+            error(codes.UNREADABLE_MODEL, span, f"`{name}` is in `{has.name}` but not in `{lacks.name}`", help=help)
+        )
+        return False
+    for name in sorted(set(ours) & set(theirs)):
+        if ours[name].shape != theirs[name].shape:
+            shapes = f"{list(ours[name].shape)} in `{tuned.name}`, {list(theirs[name].shape)} in `{base.name}`"
+            low.report(
+                error(
+                    codes.WIDTH_MISMATCH,
+                    span,
+                    f"`{name}` has two shapes: {shapes}",
+                    help="subtract models of one architecture and vocabulary",
+                )
+            )
+            return False
+    return True
+
+
+def _vector(term: Term, models: tuple[Node, ...], base: ModelValue, low: Lowering) -> TaskVectorValue:
+    inputs = tuple(dict.fromkeys(models))
+    node = low.node("taskvector", {"term": term}, inputs, "taskvector", virtual=True)
+    return TaskVectorValue(node, base.base.key, base.name)
+
+
+def _term(vector: TaskVectorValue) -> Term:
+    term = vector.node.options["term"]
+    assert isinstance(term, dict)
+    return term
+
+
+def _scaled(vector: TaskVectorValue, by: Json) -> Term:
+    return {"is": "Scaled", "vector": _term(vector), "by": by}
+
+
+def _derived(term: Term, vectors: tuple[TaskVectorValue, ...], span: Span, low: Lowering) -> Any:
+    """A task vector made of others, all taken from one base."""
+    first = vectors[0]
+    for other in vectors[1:]:
+        if other.base != first.base:
+            message = (
+                f"these task vectors were taken from different models, `{first.base_name}` and `{other.base_name}`"
+            )
+            low.report(error(codes.PROVENANCE_MISMATCH, span, message, help="combine task vectors of one base"))
+            return POISON
+    inputs = tuple(dict.fromkeys(n for v in vectors for n in v.node.inputs))
+    node = low.node("taskvector", {"term": term}, inputs, "taskvector", virtual=True)
+    return TaskVectorValue(node, first.base, first.base_name)
+
+
+def _sum(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
+    terms: list[Json] = [_term(v) for v in operands]
+    return _derived({"is": "Sum", "vectors": terms}, operands, span, low)
+
+
+def _minus(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
+    first, second = operands
+    terms: list[Json] = [_term(first), _scaled(second, -1.0)]
+    return _derived({"is": "Sum", "vectors": terms}, operands, span, low)
+
+
+def _times(vector: TaskVectorValue, by: Any, span: Span, low: Lowering) -> Any:
+    coefficient: Json = dict(by.term) if isinstance(by, CoefficientsValue) else float(by)
+    return _derived(_scaled(vector, coefficient), (vector,), span, low)
+
+
+def _over(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
+    vector, number = operands
+    if number == 0:
+        low.report(error(codes.OUT_OF_BOUNDS, span, "division by zero", help="divide by another number"))
+        return POISON
+    return _times(vector, 1 / number, span, low)
+
+
+def _subtract(call: Call, low: Lowering) -> Any:
+    return difference(call["tuned"], call["base"], call["missing"], call.span, low)
+
+
+def _top(call: Call, low: Lowering) -> Any:
+    vector = call["vector"]
+    return _derived(
+        {"is": "Top", "vector": _term(vector), "keep": call["keep"], "scope": call["scope"]}, (vector,), call.span, low
+    )
+
+
+def composed_vector(
+    vectors: list[TaskVectorValue],
+    coefficients: list[Json],
+    method: str,
+    options: dict[str, Json],
+    span: Span,
+    low: Lowering,
+) -> Any:
+    """Several task vectors made one by a method."""
+    terms: list[Json] = [_term(v) for v in vectors]
+    term: Term = {
+        "is": "Composed",
+        "vectors": terms,
+        "coefficients": coefficients,
+        "method": method,
+        "options": {"is": "Options", **options},
+    }
+    return _derived(term, tuple(vectors), span, low)
+
+
+# ---- edited models -------------------------------------------------------------------------------------------------
+
+
+def edited(model: ModelValue, vector: TaskVectorValue, across: bool, span: Span, low: Lowering) -> Any:
+    """theta = theta_base + tau. Several edits of one model are one edit with the sum."""
+    if model.node is not model.base:
+        low.report(
+            error(
+                codes.OPERATOR_MISMATCH,
+                span,
+                "a steered model cannot be edited",
+                help="edit the weights first, then steer: `apply(base + tau, …)`",
+            )
+        )
+        return POISON
+    weights = _weights_of(model)
+    if vector.base != weights.key and not across:
+        message = f"the task vector was taken from `{vector.base_name}`, and is added to `{model.name}`"
+        low.report(error(codes.PROVENANCE_MISMATCH, span, message, help="say `edit(…, across = true)` if it is meant"))
+        return POISON
+    change: Term = _term(vector)
+    if model.node.operation == "model.edit":
+        before = model.node.options["expression"]
+        assert isinstance(before, dict)
+        if before["is"] != "Edit":
+            low.report(
+                error(
+                    codes.OPERATOR_MISMATCH,
+                    span,
+                    "an interpolated model cannot be edited further",
+                    help="write it with `checkpoint(…)`, and edit that",
+                )
+            )
+            return POISON
+        change = {"is": "Sum", "vectors": [before["change"], change]}
+        across = across or bool(before["across"])
+    expression: Term = {"is": "Edit", "base": weights.key, "change": change, "across": across, "exclude": []}
+    inputs = tuple(dict.fromkeys((weights, *model.node.inputs, *vector.node.inputs)))
+    return _edit_node(model, expression, inputs, low)
+
+
+def _edit_node(model: ModelValue, expression: Term, inputs: tuple[Node, ...], low: Lowering) -> ModelValue:
+    weights = inputs[0]
+    options: dict[str, Json] = {"expression": expression, "dtype": weights.options["dtype"]}
+    node = low.node("model.edit", options, inputs, "model", virtual=True, locators={"name": f"{model.name} edited"})
+    return replace(model, node=node, base=node)
+
+
+def _weights_of(model: ModelValue) -> Node:
+    """The checkpoint at the bottom of a model."""
+    return model.base.inputs[0] if model.base.operation == "model.edit" else model.base
+
+
+def _edit(call: Call, low: Lowering) -> Any:
+    return edited(call["model"], call["vector"], call["across"], call.span, low)
+
+
+def _add_to(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
+    return edited(operands[0], operands[1], False, span, low)
+
+
+def _take_from(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
+    negated = _times(operands[1], -1.0, span, low)
+    return edited(operands[0], negated, False, span, low)
+
+
+def slerped(first: ModelValue, second: ModelValue, t: Json, span: Span, low: Lowering) -> Any:
+    """A model between two checkpoints."""
+    for model in (first, second):
+        if model.node.operation != "model.load":
+            message = "`slerp` works on checkpoints, and this model is edited or steered"
+            low.report(error(codes.ARGUMENT_TYPE, span, message, help="give models made with `hf(…)`"))
+            return POISON
+    if not _match(first, second, span, low):
+        return POISON
+    expression: Term = {"is": "Slerp", "first": first.node.key, "second": second.node.key, "t": t, "exclude": []}
+    return _edit_node(first, expression, (first.node, second.node), low)
+
+
+OPERATORS = (
+    Operator("-", (MODEL, MODEL), TASKVECTOR, lambda o, s, low: difference(o[0], o[1], "error", s, low)),
+    Operator("+", (MODEL, TASKVECTOR), MODEL, _add_to),
+    Operator("-", (MODEL, TASKVECTOR), MODEL, _take_from),
+    Operator("+", (TASKVECTOR, TASKVECTOR), TASKVECTOR, _sum),
+    Operator("-", (TASKVECTOR, TASKVECTOR), TASKVECTOR, _minus),
+    Operator("-", (TASKVECTOR,), TASKVECTOR, lambda o, s, low: _times(o[0], -1.0, s, low)),
+    Operator("*", (NUMBER, TASKVECTOR), TASKVECTOR, lambda o, s, low: _times(o[1], o[0], s, low)),
+    Operator("*", (TASKVECTOR, NUMBER), TASKVECTOR, lambda o, s, low: _times(o[0], o[1], s, low)),
+    Operator("*", (COEFFICIENTS, TASKVECTOR), TASKVECTOR, lambda o, s, low: _times(o[1], o[0], s, low)),
+    Operator("/", (TASKVECTOR, NUMBER), TASKVECTOR, _over),
+)
+
+_SCOPE = {"tensor": "the share of each tensor", "all": "the share of all tensors together"}
+_MISSING = {"error": "is an error", "skip": "is listed and left alone"}
+
+FUNCTIONS = (
+    Function(
+        "subtract",
+        "a task vector: the difference of two checkpoints; `tuned - base` is the same",
+        "weights",
+        (
+            Parameter("tuned", Value((MODEL,)), "the fine-tuned model"),
+            Parameter("base", Value((MODEL,)), "the model it was tuned from"),
+        ),
+        (Parameter("missing", Choice(_MISSING), "a tensor that one side lacks or has in another shape", "error"),),
+        TASKVECTOR,
+        _subtract,
+        source="Ilharco et al., 2023",
+    ),
+    Function(
+        "top",
+        "the entries of a task vector that are largest in magnitude, the rest 0",
+        "weights",
+        (Parameter("vector", Value((TASKVECTOR,)), "the task vector"),),
+        (
+            Parameter("keep", Number(0, 1, exclusive=True), "the share of entries kept"),
+            Parameter("scope", Choice(_SCOPE), "what the share is of", "tensor"),
+        ),
+        TASKVECTOR,
+        _top,
+        source="Yadav et al., 2023, trimming",
+    ),
+    Function(
+        "edit",
+        "a model with a task vector added to its weights; `base + vector` is the same",
+        "weights",
+        (
+            Parameter("model", Value((MODEL,)), "the model"),
+            Parameter("vector", Value((TASKVECTOR,)), "what is added"),
+        ),
+        (Parameter("across", Flag(), "allows a task vector taken from another model", False),),
+        MODEL,
+        _edit,
+        source="Ilharco et al., 2023",
+    ),
+)
