@@ -31,7 +31,7 @@ from steerlang.models.positions import Last
 from steerlang.models.sites import RESIDUAL, points
 from steerlang.models.tokens import tokenise
 
-PAIRS, SHORTEST, LONGEST, ROUNDS, TARGET = 256, 4, 12, 5, 1.05
+PAIRS, SHORTEST, LONGEST, ROUNDS, TARGET = 256, 4, 10, 5, 1.05
 MEMORY_SIZE = Size("memory", layers=12, width=256, vocabulary=1_000)
 MEMORY_PAIRS, MEMORY_TOKENS = (64, 256, 1024), 33  # 64 pairs of 33 tokens already fill a batch of 4096
 # Between runs, the allocator's own arenas differ by this much.

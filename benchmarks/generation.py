@@ -26,7 +26,7 @@ from steerlang.models.generation import generate
 from steerlang.models.overlay import Overlay
 from steerlang.models.sites import Site
 
-BATCH, PROMPT, STEPS, ROUNDS = 8, 12, 32, 9
+BATCH, PROMPT, STEPS, ROUNDS = 8, 12, 32, 7
 TARGETS = {"add": 1.03, "rotate": 1.10}
 OPERATORS: dict[str, Operator] = {"add": Add(), "rotate": Rotate()}
 

@@ -63,17 +63,17 @@ def variants(folder: Path, size: Size) -> dict[str, Callable[[], Any]]:
     directions = {layer: torch.full((1, size.width), 0.01) for layer in range(size.layers)}
     recipes = [(SteeringAction(Add(), Site("residual"), directions, (s,)),) for s in SCALES]
     rows = [v for v in range(len(SCALES)) for _ in prompts]
-    whole, single = program(folder, size, SCALES, "all"), [
-        program(folder, size, (s,), f"one{i}") for i, s in enumerate(SCALES)
-    ]
-    return {
+    found: dict[str, Callable[[], Any]] = {
         "rows": lambda: generate(
             loaded, prompts * len(SCALES), max_new_tokens=STEPS, recipes=recipes, rows=rows, batch_tokens=8192
         ),
         "one by one": lambda: [generate(loaded, prompts, max_new_tokens=STEPS, recipes=(r,)) for r in recipes],
-        "program": lambda: run([whole], folder),
-        "programs": lambda: run(single, folder),
     }
+    if size is SMALL:
+        whole = program(folder, size, SCALES, "all")
+        single = [program(folder, size, (s,), f"one{i}") for i, s in enumerate(SCALES)]
+        found |= {"program": lambda: run([whole], folder), "programs": lambda: run(single, folder)}
+    return found
 
 
 def main() -> None:
@@ -87,6 +87,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             times = take_turns(variants(Path(folder), size), ROUNDS)
         for what, together, alone in (("decoding", "rows", "one by one"), ("whole programs", "program", "programs")):
+            if together not in times:
+                continue
             found = ratio(times, alone, together)
             seconds = median(times, together), median(times, alone)
             table.add(size.label, what, *seconds, found, at_least(found, TARGET))

@@ -39,7 +39,7 @@ def in_unit(vectors: Tensor, unit: Unit, state_norm: float | Tensor | None = Non
 def unit_length(vectors: Tensor) -> Tensor:
     """v/‖v‖ over the last axis, float32; a zero vector stays zero."""
     v = vectors.float()
-    unit: Tensor = v / v.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+    unit: Tensor = v / _norm(v).clamp_min(torch.finfo(torch.float32).tiny)
     return unit
 
 
@@ -68,7 +68,7 @@ def add_cap(h: Tensor, delta: Tensor) -> Tensor:
 def _moved(h: Tensor, delta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     state = h.float()
     moved = state + delta
-    return state.norm(dim=-1, keepdim=True), moved, moved.norm(dim=-1, keepdim=True)
+    return _norm(state), moved, _norm(moved)
 
 
 def rotate(m: Tensor, units: Tensor, weights: Tensor) -> Tensor:
@@ -82,21 +82,37 @@ def rotate(m: Tensor, units: Tensor, weights: Tensor) -> Tensor:
     Computed without the first division, as ‖m‖ · normalize( m + Σ_i w_i (‖m‖ − min(0, m·v̂_i)) v̂_i ).
     """
     state = m.float()
-    norm = state.norm(dim=-1, keepdim=True)
-    against = (state @ units.transpose(-1, -2)).clamp_max(0.0)
-    pushed = state + (weights * (norm - against)) @ units
-    return _to_norm(pushed, norm, m)
+    norm = _norm(state)
+    against = _along(state, units).clamp_max(0.0)
+    return _to_norm(_plus(state, weights * (norm - against), units), norm, m)
 
 
 def rotate_plain(m: Tensor, push: Tensor) -> Tensor:
     """As `rotate` with gain 1: m̃ = ‖m‖ · normalize(m/‖m‖ + p), p = Σ w_i v̂_i ``[B or 1, 1, D]`` float32."""
     state = m.float()
-    norm = state.norm(dim=-1, keepdim=True)
+    norm = _norm(state)
     return _to_norm(state + norm * push, norm, m)
 
 
+def _norm(states: Tensor) -> Tensor:
+    # Not Tensor.norm: its detour through Python costs as much as the sum itself on one token.
+    length: Tensor = torch.linalg.vector_norm(states, dim=-1, keepdim=True)
+    return length
+
+
+def _along(states: Tensor, rows: Tensor) -> Tensor:
+    """States times each of ``rows [B or 1, K, D]``: ``[..., K]``. Rows shared by the batch need no batched product."""
+    return torch.nn.functional.linear(states, rows[0]) if rows.shape[0] == 1 else states @ rows.transpose(-1, -2)
+
+
+def _plus(states: Tensor, coefficients: Tensor, rows: Tensor) -> Tensor:
+    """states + Σ_k c_k r_k for ``coefficients [..., K]`` and ``rows [B or 1, K, D]``."""
+    single = rows.shape[-2] == 1
+    return torch.addcmul(states, coefficients, rows) if single else states + coefficients @ rows
+
+
 def _to_norm(pushed: Tensor, norm: Tensor, like: Tensor) -> Tensor:
-    length = pushed.norm(dim=-1, keepdim=True).clamp_min(TINY)
+    length = _norm(pushed).clamp_min(TINY)
     turned: Tensor = (pushed * (norm / length)).to(like.dtype).view(like.shape)
     return turned
 
@@ -115,15 +131,13 @@ def ablate(h: Tensor, basis: Tensor, strength: Tensor) -> Tensor:
     ``basis [B or 1, K, D]`` float32 with orthonormal (or zero) rows; ``strength`` float32, broadcast to ``[B, 1, 1]``.
     """
     state = h.float()
-    inside = (state @ basis.transpose(-1, -2)) @ basis
-    return (state - strength * inside).to(h.dtype).view(h.shape)
+    return _plus(state, -strength * _along(state, basis), basis).to(h.dtype).view(h.shape)
 
 
 def clamp(h: Tensor, unit: Tensor, to: Tensor) -> Tensor:
     """h + (c − h·v̂) v̂: sets the component along v̂ ``[B or 1, 1, D]`` (float32) to c, the rest stays."""
     state = h.float()
-    along = (state * unit).sum(-1, keepdim=True)
-    return (state + (to - along) * unit).to(h.dtype).view(h.shape)
+    return torch.addcmul(state, to - _along(state, unit), unit).to(h.dtype).view(h.shape)
 
 
 def replace(h: Tensor, state: Tensor) -> Tensor:

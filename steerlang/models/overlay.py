@@ -60,7 +60,9 @@ class Overlay:
             raise BadBatch("this overlay is entered already", "leave it first, or make another")
         try:
             if self._hooks is None:
-                self._hooks = [(place, self._prepare(sequence)) for place, sequence in self._plan]
+                # Ordinary tensors even when entered in inference mode: the overlay may be used outside it later.
+                with torch.inference_mode(False):
+                    self._hooks = [(place, self._prepare(sequence)) for place, sequence in self._plan]
             for place, steer in self._hooks:
                 self._install(place, steer)
             if self._steps and (
@@ -140,7 +142,8 @@ class Overlay:
             width = next(entry[0].shape[-1] for entry in entries if entry is not None)
             steps.append(make_step(operator, self._scopes.index(scope), entries, width, layout.dtype, device))
         self._steps += steps
-        return _Steer(tuple(steps), self._passes)
+        everywhere = all(isinstance(scope, AllTokens) for (_, scope), _ in sequence)
+        return _Steer(tuple(steps), self._passes, steps[0] if everywhere and len(steps) == 1 else None)
 
     def _install(self, place: Place, steer: _Steer) -> None:
         if place.reads_input:
@@ -150,12 +153,12 @@ class Overlay:
 
 
 class _Steer:
-    """The hook of one place."""
+    """The hook of one place. ``only`` is its step where it has a single one, on every token: the commonest case."""
 
-    __slots__ = ("_passes", "_steps")
+    __slots__ = ("_only", "_passes", "_steps")
 
-    def __init__(self, steps: tuple[Step, ...], passes: Passes) -> None:
-        self._steps, self._passes = steps, passes
+    def __init__(self, steps: tuple[Step, ...], passes: Passes, only: Step | None) -> None:
+        self._steps, self._passes, self._only = steps, passes, only
 
     def states(self, h: Tensor) -> Tensor:
         flat = h.ndim == 2
@@ -171,6 +174,8 @@ class _Steer:
 
     def on_output(self, module: nn.Module, args: Any, output: Any) -> Any:
         if isinstance(output, Tensor):
+            if self._only is not None and output.ndim == 3:
+                return self._only.apply(output, None)
             return self.states(output)
         h = first_tensor(output)
         return output if h is None else type(output)((self.states(h), *output[1:]))
@@ -191,23 +196,28 @@ def _scopes(recipes: Sequence[Recipe]) -> tuple[TokenScope, ...]:
 def _plan(
     loaded: LoadedModel, recipes: Sequence[Recipe]
 ) -> list[tuple[Place, list[tuple[Key, list[Entry]]]]]:
-    """For each place, in model order: the steps and, for each, every recipe's entry."""
-    at: dict[Point, list[list[tuple[Key, Entry]]]] = {}
+    """For each place: the steps and, for each, every recipe's entry.
+
+    Two sites can be one place (the embedding is what enters block 0): actions there act in the order written too.
+    """
+    layout = loaded.layout
+    wide = widths(
+        layout, (Point(a.site, layer) for recipe in recipes for a in recipe for layer in a.directions)
+    )
+    at: dict[tuple[int, bool], tuple[Place, list[list[tuple[Key, Entry]]]]] = {}
     for r, recipe in enumerate(recipes):
         for action in recipe:
             for layer in action.directions:
-                entry = entry_of(action, layer)
-                if entry is None:
-                    continue
                 point = Point(action.site, layer)
-                lists = at.setdefault(point, [[] for _ in recipes])
-                lists[r].append(((action.operator, action.tokens), entry))
-    wide = widths(loaded.layout, at)
-    for point, lists in at.items():
-        for vectors in (entry[0] for actions in lists for _, entry in actions if entry is not None):
-            if vectors.shape[-1] != wide[point]:
-                raise WidthMismatch(vectors.shape[-1], wide[point], str(point))
-    return [(loaded.layout.place(point), _align(lists)) for point, lists in at.items()]
+                if action.directions[layer].shape[-1] != wide[point]:
+                    raise WidthMismatch(action.directions[layer].shape[-1], wide[point], str(point))
+                place, entry = layout.place(point), entry_of(action, layer)
+                if entry is not None:
+                    spot = at.setdefault(
+                        (id(place.module), place.reads_input), (place, [[] for _ in recipes])
+                    )
+                    spot[1][r].append(((action.operator, action.tokens), entry))
+    return [(place, _align(lists)) for place, lists in at.values()]
 
 
 def _align(lists: Sequence[Sequence[tuple[Key, Entry]]]) -> list[tuple[Key, list[Entry]]]:
