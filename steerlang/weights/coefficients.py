@@ -127,8 +127,8 @@ def _by_depth(depth: Depth, checkpoint: Checkpoint, every: tuple[str, ...]) -> d
 
 
 def _by_name(given: ByBlock, index: BlockIndex) -> Float32:
-    named = dict(given.values)
-    if unknown := [name for name in named if name not in set(index.names)]:
+    named, known = dict(given.values), set(index.names)
+    if unknown := [name for name in named if name not in known]:
         message = f"coefficients name blocks that the model does not have: {listed(unknown)}"
         raise WeightsError(message, near(unknown[0], index.names), codes.UNKNOWN_NAME)
     if lacking := [name for name in index.names if name not in named]:

@@ -153,11 +153,13 @@ def plan_edit(
     else:
         matches = {expression: match_models(checkpoints[expression.first], checkpoints[expression.second], notes)}
     factors: dict[int, Factors] = {}
-    _resolve_all(expression, base, editable(base), factors)
+    editables = editable(base)
+    _resolve_all(expression, base, editables, factors)
     excluded = {name for pattern in expression.exclude for name in matching(pattern, base.names)}
     code = dtype_code(dtype) if dtype is not None else None
     left = tuple(dict.fromkeys(out for match in matches.values() for out in match.left_out))
-    unedited = tuple(name for name in base.names if name not in set(editable(base)))
+    edited = set(editables)
+    unedited = tuple(name for name in base.names if name not in edited)
     draft = EditPlan(
         expression, checkpoints, known, (), tuple(sorted(excluded)), left, unedited, tuple(notes), matches, factors
     )

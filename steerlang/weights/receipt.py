@@ -54,7 +54,8 @@ class Sums:
         asked = int(np.count_nonzero(change))
         self.asked += asked
         self.unmoved += int(np.count_nonzero(stored == base)) - (change.size - asked)
-        stored -= result
+        with np.errstate(invalid="ignore"):
+            stored -= result
         lost = float(np.abs(stored, out=stored).sum())
         self.lost_size += lost
         self.finite = self.finite and math.isfinite(lost) and math.isfinite(float(self.change_size))

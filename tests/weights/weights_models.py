@@ -53,11 +53,11 @@ def write(
     outputs = [Output(n, kinds.get(a.dtype.name, dtype), a.shape, "copied") for n, a in tensors.items()]
     files = shards(outputs, shard)
     for file in files:
-        data = b""
+        data = []
         for output in file.outputs:
             array = np.ascontiguousarray(tensors[output.name]).reshape(-1)
-            data += (from_float32(array, dtype) if output.dtype == dtype else array).tobytes()
-        (folder / file.file).write_bytes(file.header + data)
+            data.append((from_float32(array, dtype) if output.dtype == dtype else array).tobytes())
+        (folder / file.file).write_bytes(b"".join((file.header, *data)))
     if len(files) > 1:
         (folder / "model.safetensors.index.json").write_bytes(index_file(files))
     if config is not None:
