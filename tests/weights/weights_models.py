@@ -99,9 +99,7 @@ def result(plan: EditPlan, chunk: int | None = None) -> Arrays:
     from steerlang.weights.dtypes import STORAGE
 
     bits = stored(plan, chunk)
-    return {
-        o.name: to_float32(bits[o.name].view(STORAGE[o.dtype]), o.dtype).reshape(o.shape) for o in plan.outputs
-    }
+    return {o.name: to_float32(bits[o.name].view(STORAGE[o.dtype]), o.dtype).reshape(o.shape) for o in plan.outputs}
 
 
 def planned(models: Mapping[str, Checkpoint], change: Vector, **options: Any) -> EditPlan:
