@@ -144,9 +144,14 @@ def test_light_rooms_load_without_anything_heavy() -> None:
     assert _loads([m for room in LIGHT for m in _modules(room)], HEAVY) == []
 
 
-@pytest.mark.parametrize("room", ["engine", "reports", "api", "cli"])
-def test_other_rooms_that_load_without_torch(room: str) -> None:
-    assert _loads(_modules(room), ("torch", "transformers")) == []
+# Of the api, what checking, planning and reading results need.
+_API = [f"steerlang.api.{name}" for name in ("program", "settings", "planning", "results", "running")]
+
+
+@pytest.mark.parametrize("modules", [_modules("engine"), _modules("reports"), _modules("cli"), _API],
+                         ids=["engine", "reports", "cli", "api"])
+def test_other_modules_that_load_without_torch(modules: list[str]) -> None:
+    assert _loads(modules, ("torch", "transformers")) == []
 
 
 def test_rooms_load_in_any_order() -> None:
