@@ -86,6 +86,9 @@ def check_options(options: RowOptions, columns: Iterable[str], roles: Iterable[s
         if isinstance(parsed, Template) and "text" not in parsed.names and {"source", "target"} & set(roles):
             message = "the template has no `{text}`, so both sides of every pair would read the same"
             problems.append(RowProblem(0, None, message, "put `{text}` where each side stands"))
+        elif isinstance(parsed, Template) and not parsed.names:
+            message = "the template has no place, so every row would read the same"
+            problems.append(RowProblem(0, None, message, "put `{text}` where the text stands"))
     if options.prompt is not None:
         problems += _template_problems("prompt", options.prompt, known)
     for one in options.where:

@@ -13,6 +13,8 @@ def nearest(word: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     most = max(1, len(word) // 3)
     scored = []
     for candidate in sorted(set(candidates)):
+        if len(word) < 2 and candidate.lower() != word.lower():
+            continue  # a single letter is near every other
         if candidate == word or abs(len(candidate) - len(word)) > most:
             continue
         score = 0 if candidate.lower() == word.lower() else distance(word, candidate)

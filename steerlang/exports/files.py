@@ -60,7 +60,8 @@ def _umask() -> int:
 
 
 def _vector(payload: Payload) -> bytes:
-    """Tensors `layer.N` (float32 `[D]`) and `state_norms`; everything else stands as JSON in the header."""
+    """Tensors `layer.N` (float32 `[D]`) and `state_norms`; everything else stands as JSON under one key of the header,
+    because the order of several is not fixed."""
     import numpy
     from safetensors.numpy import save
 
@@ -68,8 +69,8 @@ def _vector(payload: Payload) -> bytes:
     directions = numpy.asarray(payload.tensors["directions"])
     tensors = {f"layer.{layer}": numpy.ascontiguousarray(directions[i]) for i, layer in enumerate(meta["layers"])}
     tensors["state_norms"] = numpy.ascontiguousarray(payload.tensors["state_norms"])
-    header = {"format": FORMAT, MARK: __version__, "vector": json.dumps(meta, sort_keys=True)}
-    return save(tensors, header)
+    document = {"format": FORMAT, "version": __version__, "vector": meta}
+    return save(tensors, {MARK: json.dumps(document, sort_keys=True)})
 
 
 def _samples(payload: Payload) -> bytes:

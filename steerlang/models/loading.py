@@ -127,7 +127,7 @@ def _load_weights(path: str, dtype: DtypeName | None, options: dict[str, Any]) -
         )
     except Exception as error:
         raise LoadFailure(
-            f"{path} cannot be loaded: {_first_line(error)}", _advice(error, options)
+            f"{path} cannot be loaded: {_first_line(error)}", _advice(error, options, Path(path).is_dir())
         ) from error
     model, info = loaded
     # The library fills what is missing with random numbers and says so in a log line.
@@ -140,12 +140,14 @@ def _load_weights(path: str, dtype: DtypeName | None, options: dict[str, Any]) -
     return model, tuple(sorted(str(key) for key in info["unexpected_keys"]))
 
 
-def _advice(error: Exception, options: dict[str, Any]) -> str:
+def _advice(error: Exception, options: dict[str, Any], is_folder: bool) -> str:
     text = str(error)
     if "trust_remote_code" in text:
         return "the model brings its own code: read it, then allow it with trust_remote_code=True"
     if "safetensors" in text.lower():
         return "only safetensors checkpoints are read: save it again with model.save_pretrained(folder)"
+    if is_folder:
+        return "its config.json and its tensors do not fit each other, or this version of transformers does not know its kind"
     if options["local_files_only"]:
         return "it is not in the local cache as it stands: download it first, or allow the network with offline=False"
     return "check its config.json and the library's version"

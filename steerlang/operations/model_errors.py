@@ -21,6 +21,7 @@ _CODES: tuple[tuple[type[Exception], Code], ...] = (
     (e.LayerOutOfRange, codes.LAYER_OUT_OF_RANGE),
     (e.WidthMismatch, codes.WIDTH_MISMATCH),
     (e.NonFinite, codes.NON_FINITE),
+    (e.UnusableLogits, codes.NON_FINITE),
     (e.NeedsOffsets, codes.UNREADABLE_MODEL),
     (TooFewPairs, codes.TOO_FEW_ROWS),
     (e.ModelError, codes.RUN_FAILED),

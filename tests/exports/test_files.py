@@ -35,8 +35,9 @@ def test_a_vector_file_holds_its_layers_and_its_provenance(tmp_path: Path) -> No
         assert set(file.keys()) == {"layer.1", "layer.2", "layer.5", "state_norms"}
         np.testing.assert_array_equal(file.get_tensor("layer.5"), A.directions[2])
         header = file.metadata()
-    meta = json.loads(header["vector"])
-    assert header["format"] == "steerlang.vector"
+    document = json.loads(header["steerlang"])
+    meta = document["vector"]
+    assert document["format"] == "steerlang.vector"
     assert (meta["site"], meta["model"], meta["layers"]) == (A.site, A.model, list(A.layers))
 
 

@@ -68,6 +68,8 @@ def read_json_object(path: Path, name: str, limit: int = _MAX_BYTES) -> dict[str
         if path.stat().st_size > limit:
             return bad_model(path, f"`{name}` is larger than {limit >> 20} MiB")
         raw = path.read_bytes()
+    except FileNotFoundError:
+        return bad_model(path, f"`{name}` does not exist", "copy or download the whole folder of the model")
     except OSError as problem:
         return unreadable(name, path, problem)
     if not raw:
@@ -77,7 +79,8 @@ def read_json_object(path: Path, name: str, limit: int = _MAX_BYTES) -> dict[str
     try:
         value = json.loads(raw.decode("utf-8-sig"))
     except json.JSONDecodeError as problem:
-        reason = f"{problem.msg[:1].lower()}{problem.msg[1:]} at line {problem.lineno}, column {problem.colno}"
+        said = f"{problem.msg[:1].lower()}{problem.msg[1:]}".removesuffix(" at")
+        reason = f"{said} at line {problem.lineno}, column {problem.colno}"
         return bad_model(path, f"`{name}` is not JSON: {reason}")
     except (ValueError, RecursionError):
         return bad_model(path, f"`{name}` is not JSON")
