@@ -17,6 +17,7 @@ from steerlang.source import Source
 from steerlang.syntax import parse, read_source
 
 from .settings import Settings, SteerlangError
+from .weight_checks import with_edits_checked
 
 if TYPE_CHECKING:
     from steerlang.engine.events import EventSink
@@ -151,4 +152,5 @@ def _compile(path: str | Path, parameters: Mapping[str, object], settings: Setti
 
 def _compile_source(source: Source, parameters: Mapping[str, object], settings: Settings, hashing: bool) -> Compiled:
     options = Options(hashing=hashing, locked=settings.locked, remote_code=settings.trust_remote_code)
-    return compile_source(source, registry(), settings.facts(), read_source, parse, options, parameters)
+    compiled = compile_source(source, registry(), settings.facts(), read_source, parse, options, parameters)
+    return with_edits_checked(compiled)

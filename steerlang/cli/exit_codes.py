@@ -18,7 +18,9 @@ class ExitCode(IntEnum):
         return member
 
     OK = 0, "success; with `plan --detailed-exitcode`: nothing to do"
-    INVALID = 1, "the program has errors, or `fmt --check` found files to rewrite"
+    INVALID = 1, (
+        "the program has errors; `fmt --check` found files to rewrite, `verify` damage, or `diff` differences"
+    )
     USAGE = 2, "the command line or a parameter file is not understood"
     RUN_FAILED = 3, "a step of the run failed: memory, disk, network, numbers that are not finite"
     EXPECTATION_FAILED = 4, "the run went through, but an `expect` does not hold"

@@ -26,6 +26,8 @@ VERBS: Mapping[str, str] = {
     "plan": "Show what a run would do, and why.",
     "test": "Run the expectations of programs.",
     "fmt": "Rewrite programs in the one standard layout.",
+    "verify": "Check an exported folder of weights against its receipt.",
+    "diff": "Compare two checkpoints block by block.",
     "cache": "List, check and clear stored results.",
     "doctor": "Show versions, devices, folders and settings.",
 }

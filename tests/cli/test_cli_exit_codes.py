@@ -30,6 +30,7 @@ TABLE = [
     (("plan", "bad.steer", "--detailed-exitcode"), 1),
     (("fmt", "--check", "good.steer"), 0), (("fmt", "--check", "ugly.steer"), 1), (("fmt", "ugly.steer"), 0),
     (("fmt", "--diff", "ugly.steer"), 0), (("fmt", "none.steer"), 1),
+    (("verify", "none"), 3), (("verify",), 2), (("diff", "none", "none"), 3), (("diff", "none"), 2),
     (("cache", "where"), 0), (("cache", "ls"), 0), (("cache", "verify"), 0), (("cache", "gc"), 0),
     (("cache", "gc", "--keep-days", "x"), 2), (("cache", "lss"), 2), (("cache",), 2),
     ((), 2), (("rnu",), 2), (("good.steer",), 2), (("run",), 2), (("run", "good.steer", "--frmat", "json"), 2),

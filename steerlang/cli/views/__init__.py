@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from steerlang.cli.outcomes import Ran
     from steerlang.engine.upkeep import Cleared, Problem, Stored
     from steerlang.language.compiling import Compiled
+    from steerlang.weights.comparing import CheckpointDifference
+    from steerlang.weights.verifying import Finding
 
 
 class View(Protocol):
@@ -57,6 +59,12 @@ class View(Protocol):
 
     def cache_located(self, root: Path) -> None:
         """`cache where`"""
+
+    def verified(self, folder: str, findings: Sequence[Finding], code: ExitCode) -> None:
+        """`verify`"""
+
+    def differed(self, names: tuple[str, str], found: CheckpointDifference, code: ExitCode) -> None:
+        """`diff`"""
 
     def examined(self, found: Examination) -> None:
         """`doctor`"""

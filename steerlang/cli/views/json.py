@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from steerlang.cli.outcomes import Ran
     from steerlang.engine.upkeep import Cleared, Problem, Stored
     from steerlang.language.compiling import Compiled
+    from steerlang.weights.comparing import CheckpointDifference
+    from steerlang.weights.verifying import Finding
 
 
 class JsonView:
@@ -86,6 +88,23 @@ class JsonView:
 
     def _cache(self, root: Path, fields: Mapping[str, Any], code: ExitCode = ExitCode.OK) -> None:
         self._print(code, (), "steerlang.cache", {"root": str(root), **fields})
+
+    def verified(self, folder: str, findings: Sequence[Finding], code: ExitCode) -> None:
+        problems = [{"file": f.file, "tensor": f.tensor, "message": f.message} for f in findings]
+        self._print(code, (), "steerlang.verify", {"folder": folder, "valid": not findings, "problems": problems})
+
+    def differed(self, names: tuple[str, str], found: CheckpointDifference, code: ExitCode) -> None:
+        fields = {
+            "first": names[0], "second": names[1], "equal": found.equal,
+            "blocks": [
+                {"name": b.name, "changed": b.changed, "count": b.count, "norm": b.norm, "base_norm": b.base_norm,
+                 "largest": b.largest, "tensors": list(b.tensors)}
+                for b in found.blocks
+            ],
+            "only_first": list(found.only_first), "only_second": list(found.only_second),
+            "other_form": [{"name": name, "forms": forms} for name, forms in found.other_form],
+        }
+        self._print(code, (), "steerlang.diff", fields)
 
     def examined(self, found: Examination) -> None:
         sections = {section: {f.name: f.value for f in facts} for section, facts in found.sections.items()}

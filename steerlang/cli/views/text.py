@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from steerlang.cli.outcomes import Ran
     from steerlang.engine.upkeep import Cleared, Problem, Stored
     from steerlang.language.compiling import Compiled
+    from steerlang.weights.comparing import CheckpointDifference
+    from steerlang.weights.verifying import Finding
 
 
 class TextView:
@@ -115,6 +117,20 @@ class TextView:
             return
         changed = sum(r.changed for r in results)
         self.streams.err.line(f"{count(changed, 'file')} changed, {len(results) - changed} left as they are")
+
+    # ---- weights ----------------------------------------------------------------------------------------------------
+
+    def verified(self, folder: str, findings: Sequence[Finding], code: ExitCode) -> None:
+        from .weights_text import verification
+
+        if findings or not self.output.quiet:
+            self.streams.out.write(verification(folder, findings, self._screen()))
+
+    def differed(self, names: tuple[str, str], found: CheckpointDifference, code: ExitCode) -> None:
+        from .weights_text import difference
+
+        if not (found.equal and self.output.quiet):
+            self.streams.out.write(difference(names, found, self._screen()))
 
     # ---- cache and doctor -------------------------------------------------------------------------------------------
 

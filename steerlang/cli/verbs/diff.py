@@ -1,0 +1,35 @@
+"""`steerlang diff`: what differs between two checkpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from steerlang.cli.arguments import Output
+from steerlang.cli.exit_codes import ExitCode
+from steerlang.cli.options import output_options
+from steerlang.cli.views import make_view
+from steerlang.cli.weights import open_checkpoint, weights_errors
+
+BLOCKS = ("layer", "module", "tensor", "all")
+
+
+@click.command("diff")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--by", type=click.Choice(BLOCKS), default="layer", show_default=True, help="What makes one block.")
+@output_options
+def command(first: str, second: str, by: Any, output: Output) -> ExitCode:
+    """Compare the weights of A and B, folders or safetensors files, block by block.
+
+    Exits with 0 when no number differs and with 1 when any does, or when one of them has tensors that the other lacks.
+    """
+    with weights_errors(first):
+        from steerlang.weights.blocks import Blocks
+        from steerlang.weights.comparing import diff
+
+        found = diff(open_checkpoint(first), open_checkpoint(second), Blocks(by=by))
+    code = ExitCode.OK if found.equal else ExitCode.INVALID
+    make_view(output).differed((first, second), found, code)
+    return code
