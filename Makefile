@@ -2,8 +2,8 @@
 #
 #   PYTHON=python3.12       the interpreter the environment is made with
 #   VENV=.venv              where the environment is made
-#   TORCH_INDEX=URL         an index to take torch from. On Linux without an NVIDIA GPU
-#                           TORCH_INDEX=https://download.pytorch.org/whl/cpu saves several gigabytes.
+#   TORCH_INDEX=URL         a further index to take torch from. On Linux without an NVIDIA GPU, PyTorch's own index
+#                           of CPU builds saves several gigabytes.
 #   WORKERS=2               test processes
 
 PYTHON ?= python3

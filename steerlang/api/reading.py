@@ -71,6 +71,8 @@ def _positions(rendered: Rendered, selector: Mapping[str, Any]) -> list[int] | N
 
 def _token_at(rendered: Rendered, text: str) -> int | None:
     """The first token of the first occurrence of a text."""
+    if text in rendered.tokens:  # special tokens stand in no place of the text
+        return rendered.tokens.index(text)
     place = rendered.text.find(text)
     if place < 0:
         return None

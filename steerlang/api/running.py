@@ -20,6 +20,7 @@ from steerlang.language.values import ConditionValue
 
 from .results import ExpectationResult, Run
 from .settings import SteerlangError
+from .warnings import short_directions
 from .writing import write_files
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def carry_out(
     )
     run = Run(program, plan, results, resources, None if targets is None else frozenset(targets))
     run.found.extend(results.diagnostics)  # told as they came up
+    _warn(run, sink)
     _judge(run, sink)
     if results.ok:
         write_files(run, sink)
@@ -69,6 +71,13 @@ def _check_installed(plan: Plan) -> None:
         message = f"running needs {', '.join(f'`{p}`' for p in missing)}"
         help = "install it with `pip install 'steerlang[run]'`"
         raise SteerlangError((error(codes.MISSING_EXTRA, None, message, help=help, place="run"),))
+
+
+def _warn(run: Run, sink: EventSink) -> None:
+    """Say which extracted directions are too short to be trusted."""
+    for diagnostic in short_directions(run):
+        run.found.append(diagnostic)
+        sink.emit(DiagnosticEvent(diagnostic=diagnostic))
 
 
 def _judge(run: Run, sink: EventSink) -> None:

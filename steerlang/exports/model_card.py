@@ -24,7 +24,7 @@ def model_card(
     head = ["---", "library_name: transformers", "tags:", "- steerlang", "- task-vectors", "---", ""]
     parts = [
         f"# {title}", "",
-        "Weights made by [steerlang](https://pypi.org/project/steerlang/) " + str(receipt["steerlang"]) + ".", "",
+        "Weights made by steerlang " + str(receipt["steerlang"]) + ".", "",
         *_inputs(receipt), *_program(program), *_coefficients(coefficients or {}), *_numbers(receipt),
         "`receipt.json` has the digest of every tensor; `steerlang verify` checks this folder against it.", "",
     ]  # fmt: skip

@@ -137,6 +137,23 @@ def _vector(
     return VectorValue(node, model.base.key, model.name, site, layers, model.width, model.layers)
 
 
+def _is_defined(call: Call, low: Lowering, choice: MethodChoice) -> bool:
+    """Whether the method has a meaning with its options and the tokens read."""
+    name, options = choice.method.name, choice.options
+    if name == "icv" and options["variant"] == "paper" and options["rank"] != 1:
+        message, help = (
+            "the paper's in-context vector has one direction, so no rank",
+            "leave out `rank`, or take variant `code`",
+        )
+    elif name != "mean_difference" and call["tokens"]["select"] == "all":
+        message = f"`{name}` compares pairs, and `tokens = all` gives rows without partners"
+        help = "read one token a text (`last`, `mean`, …), or take `mean_difference`"
+    else:
+        return True
+    low.report(error(codes.ARGUMENT_TYPE, call.where("method"), message, help=help))
+    return False
+
+
 def _fits(call: Call, low: Lowering, choice: MethodChoice, data: DataValue) -> bool:
     name, count = choice.method.name, data.count
     if name == "pca" and choice.options["center"] == "mean":
@@ -148,6 +165,8 @@ def _fits(call: Call, low: Lowering, choice: MethodChoice, data: DataValue) -> b
                 help=("take `pca(center = none)`, or `mean_difference`",),
             )
         )
+    if not _is_defined(call, low, choice):
+        return False
     rank = choice.options.get("rank")
     least = max(_LEAST[name], rank + 1 if isinstance(rank, int) else 0)
     if count is not None and count < least:

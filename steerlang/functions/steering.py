@@ -65,7 +65,7 @@ def _scales(call: Call, low: Lowering, name: str, count: int) -> list[float] | N
         return [1.0] * count
     given = call[name] if isinstance(call[name], list) else [call[name]]
     if len(given) not in (1, count):
-        message = f"{len(given)} scales for {count} vectors"
+        message = f"{len(given)} scales for {count} vector{'' if count == 1 else 's'}"
         low.report(error(codes.ARGUMENT_TYPE, call.where(name), message, help="give one scale, or one for each vector"))
         return None
     return [float(x) for x in (given * count if len(given) == 1 else given)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from steerlang.data.text_metrics import bootstrap_interval
@@ -24,7 +24,7 @@ class Metric:
     value: float
     interval: tuple[float, float] | None = None
     count: int = 0
-    scores: tuple[float, ...] = ()
+    scores: tuple[float, ...] = field(default=(), repr=False)
 
     def payload(self) -> Payload:
         meta: dict[str, Any] = {

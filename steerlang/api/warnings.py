@@ -1,0 +1,50 @@
+"""What a run should make its author wonder about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from steerlang.diagnostics import Diagnostic, Label, codes
+from steerlang.language.compiling import cells_of
+from steerlang.language.layers import spelled
+from steerlang.language.values import VectorValue
+from steerlang.operations.vector import SteeringVector
+
+if TYPE_CHECKING:
+    from .results import Run
+
+# Pairs that end on the same token give directions a twentieth as long as their states and shorter; pairs that end on
+# the words that differ, a third.
+_SHORT = 0.02
+
+
+def short_directions(run: Run) -> Iterator[Diagnostic]:
+    """A warning for each extracted vector that is short at all its layers, or has no length at one."""
+    seen: set[str] = set()
+    for table in run.program.compiled.tables.values():
+        for label, cell in cells_of(table):
+            value = cell.value
+            if not isinstance(value, VectorValue) or value.node.operation != "extract" or value.node.key in seen:
+                continue
+            seen.add(value.node.key)
+            payload = run.payload(value.node)
+            if payload is not None:
+                found = _judge(label, SteeringVector.of(payload))
+                if found is not None:
+                    yield Diagnostic(
+                        codes.SHORT_DIRECTION,
+                        found,
+                        Label(cell.symbol.span),
+                        help=("look at the token that is read (`steerlang plan`): pairs should differ there",),
+                    )
+
+
+def _judge(label: str, vector: SteeringVector) -> str | None:
+    shares = [float(n / s) if s else 0.0 for n, s in zip(vector.norms, vector.state_norms, strict=True)]
+    none = tuple(layer for layer, n in zip(vector.layers, vector.norms, strict=True) if n == 0)
+    if none:
+        return f"`{label}` has no length at layers {spelled(none)}: both sides read the same there"
+    if vector.method.get("name") != "mean_difference" or max(shares) >= _SHORT:
+        return None  # other methods give unit length, or add directions of unit length
+    return f"`{label}` is at most {max(shares):.1%} as long as the states it was read from"
