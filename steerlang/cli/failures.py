@@ -49,12 +49,23 @@ def ending_of(e: BaseException) -> Ending:
         return Ending(ExitCode.INTERRUPTED, (_interrupted(),), _trace(e))
     if isinstance(e, OSError) and e.errno is not None:
         return Ending(ExitCode.RUN_FAILED, (_system(e),), _trace(e))
+    if isinstance(e, ModuleNotFoundError) and (e.name or "").partition(".")[0] in _EXTRA:
+        return Ending(ExitCode.RUN_FAILED, (_missing(e),), _trace(e))
     found = getattr(e, "diagnostics", None)
     if isinstance(found, tuple) and found and all(isinstance(d, Diagnostic) for d in found):
         return Ending(_code_of(found), found, _trace(e))
     if _is_store_error(e):
         return Ending(ExitCode.RUN_FAILED, (_store(e),), _trace(e))
     return Ending(ExitCode.INTERNAL, (internal(e),), _trace(e))
+
+
+# What running needs and checking does not.
+_EXTRA = frozenset({"torch", "transformers", "safetensors", "numpy", "sklearn", "tokenizers", "huggingface_hub"})
+
+
+def _missing(e: ModuleNotFoundError) -> Diagnostic:
+    return error(codes.MISSING_EXTRA, None, f"this needs the package `{(e.name or '').partition('.')[0]}`", place="run",
+                 help="install it with `pip install 'steerlang[run]'`")
 
 
 # What stands in the way of a run and is no mistake of the program.
