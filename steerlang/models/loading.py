@@ -147,7 +147,10 @@ def _advice(error: Exception, options: dict[str, Any], is_folder: bool) -> str:
     if "safetensors" in text.lower():
         return "only safetensors checkpoints are read: save it again with model.save_pretrained(folder)"
     if is_folder:
-        return "its config.json and its tensors do not fit each other, or this version of transformers does not know its kind"
+        return (
+            "its config.json and its tensors do not fit each other, "
+            "or this version of transformers does not know its kind"
+        )
     if options["local_files_only"]:
         return "it is not in the local cache as it stands: download it first, or allow the network with offline=False"
     return "check its config.json and the library's version"

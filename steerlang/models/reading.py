@@ -77,8 +77,9 @@ class BatchReads:
         self._at: dict[Point, list[_Plan]] = {}
         for reader in readers:
             plan = _plan(reader, group, shape[1], device)
-            for point in reader.points if plan is not None else ():
-                self._at.setdefault(point, []).append(plan)  # type: ignore[arg-type]
+            if plan is not None:
+                for point in dict.fromkeys(reader.points):
+                    self._at.setdefault(point, []).append(plan)
 
     def take(self, point: Point, states: Tensor) -> None:
         """Keeps what is wanted of ``states``: ``[B, T, D]``, or flattened over tokens as some MLPs give it."""

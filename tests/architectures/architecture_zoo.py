@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import (
     AutoModelForCausalLM,
     BloomConfig,
@@ -83,3 +85,9 @@ def build(name: str, dtype: torch.dtype = torch.float32) -> Any:
             if parameter.ndim == 1:
                 parameter.add_(torch.randn_like(parameter) * 0.1)
     return model
+
+
+def near(got: NDArray[Any], wanted: NDArray[Any], bound: float = 5e-5) -> None:
+    """Differences far below the largest number: what rounding in another order of sums can do, and no more."""
+    assert got.shape == wanted.shape
+    assert float(np.abs(got - wanted).max()) <= bound * float(np.abs(wanted).max())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from architecture_zoo import CONFIGS, DEPTH, VOCABULARY, WIDTH, build
+from architecture_zoo import CONFIGS, DEPTH, VOCABULARY, WIDTH, build, near
 from torch import Tensor
 
 from steerlang.models import (
@@ -126,9 +126,9 @@ def test_captured_states_are_those_of_a_hook_placed_by_hand(loaded: LoadedModel)
         for which, name in enumerate(("out", "in")):
             wanted = torch.stack(by_hand[name], dim=1).numpy()  # [T, L, D]
             rows = slice(*every[which].offsets[i : i + 2])
-            np.testing.assert_allclose(every[which].states[rows], wanted, rtol=2e-4, atol=2e-5)
-            np.testing.assert_allclose(mean[which].states[i], wanted.mean(0), rtol=2e-4, atol=2e-5)
-            np.testing.assert_allclose(last[which].states[i], wanted[-1], rtol=2e-4, atol=2e-5)
+            near(every[which].states[rows], wanted)
+            near(mean[which].states[i], wanted.mean(0))
+            near(last[which].states[i], wanted[-1])
 
 
 def test_what_a_block_adds_is_the_sum_of_its_parts(loaded: LoadedModel, architecture: str) -> None:
@@ -140,7 +140,7 @@ def test_what_a_block_adds_is_the_sum_of_its_parts(loaded: LoadedModel, architec
             capture(loaded, items, requests)
         return
     entered, attention, mlp, left = (result.states for result in capture(loaded, items, requests))
-    np.testing.assert_allclose(entered + attention + mlp, left, rtol=1e-4, atol=1e-5)
+    near(entered + attention + mlp, left)
     np.testing.assert_array_equal(entered[:, 1:], left[:, :-1])
 
 
@@ -151,7 +151,7 @@ def test_embedding_enters_block_0_and_the_final_norm_leaves_the_decoder(loaded: 
     for i, item in enumerate(items):
         with torch.no_grad():
             wanted = loaded.layout.decoder(input_ids=torch.tensor([item.ids]))[0][0, -1]
-        np.testing.assert_allclose(final.states[i, 0], wanted.numpy(), rtol=1e-4, atol=1e-5)
+        near(final.states[i, 0], wanted.numpy())
         np.testing.assert_allclose(
             embedding.states[i, 0], block_states(loaded, item.ids)["in"][0][-1].numpy(), rtol=1e-5
         )

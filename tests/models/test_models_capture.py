@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import DEPTH, STEADY, WIDTH, loaded_llama, random_items
+from tiny_models import DEPTH, STEADY, WIDTH, loaded_llama, near, random_items
 
 from steerlang.models import (
     EMBEDDING,
@@ -63,9 +63,9 @@ def test_a_batch_is_its_items_alone(llama: LoadedModel, seed: int, budget: int, 
         rows = result.states[result.offsets[place] : result.offsets[place + 1]]
         assert bool(result.found[place]) == bool(at)
         if selector.reads == "each":
-            np.testing.assert_allclose(rows, states, rtol=1e-4, atol=1e-5)
+            near(rows, states)
         elif at:
-            np.testing.assert_allclose(rows[0], states.mean(0), rtol=1e-4, atol=1e-5)
+            near(rows[0], states.mean(0))
         else:
             assert not rows.any()
 
@@ -99,7 +99,7 @@ def test_many_requests_are_one_pass_that_stops_after_the_deepest(llama: LoadedMo
             handle.remove()
     separate = [capture(llama, items, [request])[0] for request in requests]
     for one, other in zip(results, separate, strict=True):
-        np.testing.assert_allclose(one.states, other.states, rtol=1e-5, atol=1e-6)
+        near(one.states, other.states)
     np.testing.assert_array_equal(
         results[2].states[:, 0], llama.model.model.embed_tokens(torch.tensor(items[1].ids))
     )
@@ -108,7 +108,7 @@ def test_many_requests_are_one_pass_that_stops_after_the_deepest(llama: LoadedMo
 def test_only_items_that_are_asked_for_are_run(llama: LoadedModel) -> None:
     items = [*random_items(3, 4), TokenisedItem(())]
     result = capture(llama, items, [CaptureRequest((1,), EVERY_LAYER, Last())])[0]
-    np.testing.assert_allclose(result.states[0], alone(llama, items[1])[-1], rtol=1e-4, atol=1e-5)
+    near(result.states[0], alone(llama, items[1])[-1])
     with pytest.raises(BadBatch, match="item 3 has no tokens"):
         capture(llama, items, [CaptureRequest((3,), EVERY_LAYER, Last())])
 
@@ -173,7 +173,7 @@ def test_modules_of_another_width(llama: LoadedModel) -> None:
     with torch.no_grad():
         llama.model(input_ids=torch.tensor([items[0].ids]))
     handle.remove()
-    np.testing.assert_allclose(states[0, 0], seen[0][0, -1].numpy(), rtol=1e-4, atol=1e-5)
+    near(states[0, 0], seen[0][0, -1].numpy())
     mixed = CaptureRequest((0,), (Point(RESIDUAL, 0), *request.points), Last())
     with pytest.raises(BadBatch, match="widths"):
         capture(llama, items, [mixed])

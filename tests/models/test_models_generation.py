@@ -64,7 +64,8 @@ def test_greedy_is_the_librarys_with_and_without_steering(llama: LoadedModel) ->
         assert list(result.ids) == library(llama, item, 9, RECIPES[row])
 
 
-@settings(STEADY, max_examples=15)
+# Always the same examples: about one random run in fifty meets two tokens within rounding of each other.
+@settings(STEADY, max_examples=15, derandomize=True)
 @given(seed=st.integers(0, 1000), budget=st.sampled_from([1, 40, 4096]), sampled=st.booleans())
 def test_a_batch_is_its_rows_alone(llama: LoadedModel, seed: int, budget: int, sampled: bool) -> None:
     items = random_items(5, seed)

@@ -357,3 +357,24 @@ def test_rows_keep_the_order_of_their_own_recipe(llama: LoadedModel) -> None:
     for row, kind in enumerate(kinds):
         torch.testing.assert_close(together[row], logits(llama, ids[:1], kind)[0], rtol=1e-4, atol=1e-4)
     assert not torch.allclose(together[0], together[1], atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "sites", [(MLP, module_site("model.layers.{l}.mlp")), (EMBEDDING, RESIDUAL_IN)], ids=str
+)
+def test_two_names_of_one_place_keep_the_order_written(llama: LoadedModel, sites: tuple[Site, Site]) -> None:
+    v = random_directions(1, layers=(0,))
+    kinds: list[Recipe] = [
+        (SteeringAction(Clamp(1.5), one, v, (1.0,)), SteeringAction(Add(), other, v, (1.0,)))
+        for one, other in (sites, sites[::-1])
+    ]
+    kinds.append(
+        (SteeringAction(Add(), sites[0], v, (1.0,)), SteeringAction(Clamp(1.5), sites[1], v, (1.0,)))
+    )
+    ids = some_ids(1).expand(3, -1)
+    with Overlay(llama, kinds, [0, 1, 2]), torch.no_grad():
+        together = llama.model(input_ids=ids).logits
+    torch.testing.assert_close(together[0], together[1])
+    assert not torch.allclose(together[0], together[2], atol=1e-2)
+    for row, kind in enumerate(kinds):
+        torch.testing.assert_close(together[row], logits(llama, ids[:1], kind)[0], rtol=1e-4, atol=1e-4)

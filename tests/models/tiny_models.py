@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from hypothesis import HealthCheck, settings
+from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -49,6 +53,13 @@ def random_directions(
 ) -> dict[int, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return {layer: torch.randn(vectors, WIDTH, generator=generator) for layer in layers}
+
+
+def near(got: NDArray[Any], wanted: NDArray[Any], bound: float = 2e-5) -> None:
+    """Differences far below the largest number: what rounding in another order of sums can do, and no more."""
+    assert got.shape == wanted.shape
+    if wanted.size:
+        assert float(np.abs(got - wanted).max()) <= bound * max(float(np.abs(wanted).max()), 1e-3)
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
