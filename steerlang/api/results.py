@@ -25,6 +25,7 @@ from steerlang.language.values import (
     SamplesValue,
     StatesValue,
     VectorValue,
+    node_of,
 )
 from steerlang.operations.metric import Metric
 from steerlang.operations.vector import SteeringVector
@@ -139,7 +140,7 @@ class Run:
         return (*self.program.diagnostics, *self.found)
 
     def __getitem__(self, name: str) -> Any:
-        """The result of a definition; a `Results` table when it has axes.
+        """The result of a definition; where it has axes, a `Results` table of the points that were computed.
 
         Vectors are `SteeringVector`, metrics `Metric`, samples lists of `Sample`, models context managers that give the
         Hugging Face model steered. Raises KeyError for a name the program lacks or that was not carried out.
@@ -147,8 +148,12 @@ class Run:
         table = self.program.compiled.tables.get(name)
         if table is None:
             raise KeyError(f"the program defines nothing named {name!r}")
-        cells = {c.labels: self._object(label, c.value) for label, c in cells_of(table)}
-        return Results(table.axes, cells) if table.axes else cells[()]
+        if not table.axes:
+            return self._object(name, table.cells[0].value)
+        there = [(label, c) for label, c in cells_of(table) if self._is_there(c.value)]
+        if not there:
+            raise KeyError(f"{name} was not carried out; name it as a target")
+        return Results(table.axes, {c.labels: self._object(label, c.value) for label, c in there})
 
     def names(self) -> tuple[str, ...]:
         return tuple(self.program.compiled.tables)
@@ -178,13 +183,14 @@ class Run:
         return self.targets is None or any(t == name or t.startswith(f"{name}[") for t in self.targets)
 
     def tables(self, kind: str) -> list[tuple[str, Table]]:
-        """Definitions of a kind whose results are all there, with their names."""
+        """Definitions of a kind of which some result is there, with their names."""
         own = [s for s in self.program.compiled.module.symbols.values() if s.kind == kind]
-        return [(s.label, t) for s in own if self._there(t := self.program.compiled.tables[s.label])]
+        tables = [self.program.compiled.tables[s.label] for s in own]
+        return [(t.symbol.label, t) for t in tables if any(self._is_there(c.value) for c in t.cells)]
 
-    def _there(self, table: Table) -> bool:
-        nodes = [getattr(c.value, "node", None) for c in table.cells]
-        return all(isinstance(n, Node) and (n.virtual or self.payload(n) is not None) for n in nodes)
+    def _is_there(self, value: object) -> bool:
+        node = node_of(value)
+        return node is None or node.virtual or self.payload(node) is not None
 
     def _object(self, label: str, value: Any) -> Any:
         if isinstance(value, ModelValue):

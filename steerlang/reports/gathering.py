@@ -69,7 +69,7 @@ def _results(run: Finished, kind: str) -> Iterator[tuple[str, tuple[str, ...], C
 
 def _is_needed(table: Any, needed: set[str]) -> bool:
     nodes = [getattr(c.value, "node", None) for c in table.cells]
-    return all(n is not None and n.key in needed for n in nodes)
+    return any(n is not None and n.key in needed for n in nodes)
 
 
 def _metric(name: str, axes: tuple[str, ...], cells: Cells) -> MetricTable:
@@ -112,7 +112,8 @@ def _facts(vector: Any) -> dict[str, str]:
 
 def _artifact(path: Path) -> Artifact:
     try:
-        return Artifact(shown_path(path), path.stat().st_size)
+        files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+        return Artifact(shown_path(path), sum(p.stat().st_size for p in files))
     except OSError:  # gone already
         return Artifact(shown_path(path))
 
