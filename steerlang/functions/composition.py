@@ -12,7 +12,8 @@ from steerlang.language.signature import Call, Function, Method, MethodChoice, P
 from steerlang.language.types import COEFFICIENTS, MODEL, NUMBER, PATTERN, RULE, TASKVECTOR
 from steerlang.language.values import POISON, CoefficientsValue, ModelValue
 
-from .weights import Term, composed_vector, slerped
+from .terms import Term
+from .weights import composed_vector, slerped
 
 _DENSITY = "the share of entries kept"
 _NORMALIZE = {

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 from steerlang.diagnostics import codes, error
-from steerlang.diagnostics.suggest import nearest
 from steerlang.graph.node import Json, Node
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Flag, Number, Value
@@ -19,7 +18,8 @@ from steerlang.language.types import COEFFICIENTS, MODEL, NUMBER, TASKVECTOR
 from steerlang.language.values import POISON, CoefficientsValue, ModelValue, TaskVectorValue
 from steerlang.source import Span
 
-Term = dict[str, Json]
+from .matching import matched
+from .terms import Term, scaled, summed
 
 # ---- task vectors --------------------------------------------------------------------------------------------------
 
@@ -31,7 +31,7 @@ def difference(tuned: ModelValue, base: ModelValue, missing: str, span: Span, lo
             message = "a task vector is a difference of checkpoints, and this model is edited or steered"
             low.report(error(codes.OPERATOR_MISMATCH, span, message, help="subtract models made with `hf(…)`"))
             return POISON
-    if missing == "error" and not _match(tuned, base, span, low):
+    if missing == "error" and not matched(tuned, base, span, low):
         return POISON
     term: Term = {
         "is": "Difference",
@@ -43,40 +43,8 @@ def difference(tuned: ModelValue, base: ModelValue, missing: str, span: Span, lo
     return _vector(term, (tuned.node, base.node), base, low)
 
 
-def _match(tuned: ModelValue, base: ModelValue, span: Span, low: Lowering) -> bool:
-    """Whether both checkpoints have the same tensors in the same shapes, as their headers say."""
-    ours, theirs = tuned.facts.tensors, base.facts.tensors
-    for name in sorted(set(ours) ^ set(theirs)):
-        has, lacks = (tuned, base) if name in ours else (base, tuned)
-        if has.facts.tied or lacks.facts.tied:
-            continue  # a tied tensor may be stored once or twice
-        close = nearest(name, list(lacks.facts.tensors))
-        help = (
-            f"did `{lacks.name}` name it `{close[0]}`?"
-            if close
-            else "say `subtract(…, missing = skip)` to leave it alone"
-        )
-        low.report(
-            error(codes.UNREADABLE_MODEL, span, f"`{name}` is in `{has.name}` but not in `{lacks.name}`", help=help)
-        )
-        return False
-    for name in sorted(set(ours) & set(theirs)):
-        if ours[name].shape != theirs[name].shape:
-            shapes = f"{list(ours[name].shape)} in `{tuned.name}`, {list(theirs[name].shape)} in `{base.name}`"
-            low.report(
-                error(
-                    codes.WIDTH_MISMATCH,
-                    span,
-                    f"`{name}` has two shapes: {shapes}",
-                    help="subtract models of one architecture and vocabulary",
-                )
-            )
-            return False
-    return True
-
-
 def _vector(term: Term, models: tuple[Node, ...], base: ModelValue, low: Lowering) -> TaskVectorValue:
-    inputs = tuple(dict.fromkeys(models))
+    inputs = tuple(sorted(set(models), key=lambda n: n.key))
     node = low.node("taskvector", {"term": term}, inputs, "taskvector", virtual=True)
     return TaskVectorValue(node, base.base.key, base.name)
 
@@ -85,10 +53,6 @@ def _term(vector: TaskVectorValue) -> Term:
     term = vector.node.options["term"]
     assert isinstance(term, dict)
     return term
-
-
-def _scaled(vector: TaskVectorValue, by: Json) -> Term:
-    return {"is": "Scaled", "vector": _term(vector), "by": by}
 
 
 def _derived(term: Term, vectors: tuple[TaskVectorValue, ...], span: Span, low: Lowering) -> Any:
@@ -101,25 +65,23 @@ def _derived(term: Term, vectors: tuple[TaskVectorValue, ...], span: Span, low: 
             )
             low.report(error(codes.PROVENANCE_MISMATCH, span, message, help="combine task vectors of one base"))
             return POISON
-    inputs = tuple(dict.fromkeys(n for v in vectors for n in v.node.inputs))
+    inputs = tuple(sorted({n for v in vectors for n in v.node.inputs}, key=lambda n: n.key))
     node = low.node("taskvector", {"term": term}, inputs, "taskvector", virtual=True)
     return TaskVectorValue(node, first.base, first.base_name)
 
 
 def _sum(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
-    terms: list[Json] = [_term(v) for v in operands]
-    return _derived({"is": "Sum", "vectors": terms}, operands, span, low)
+    return _derived(summed([_term(v) for v in operands]), operands, span, low)
 
 
 def _minus(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
     first, second = operands
-    terms: list[Json] = [_term(first), _scaled(second, -1.0)]
-    return _derived({"is": "Sum", "vectors": terms}, operands, span, low)
+    return _derived(summed([_term(first), scaled(_term(second), -1.0)]), operands, span, low)
 
 
 def _times(vector: TaskVectorValue, by: Any, span: Span, low: Lowering) -> Any:
     coefficient: Json = dict(by.term) if isinstance(by, CoefficientsValue) else float(by)
-    return _derived(_scaled(vector, coefficient), (vector,), span, low)
+    return _derived(scaled(_term(vector), coefficient), (vector,), span, low)
 
 
 def _over(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
@@ -195,18 +157,22 @@ def edited(model: ModelValue, vector: TaskVectorValue, across: bool, span: Span,
                 )
             )
             return POISON
-        change = {"is": "Sum", "vectors": [before["change"], change]}
+        earlier = before["change"]
+        assert isinstance(earlier, dict)
+        change = summed([earlier, change])
         across = across or bool(before["across"])
     expression: Term = {"is": "Edit", "base": weights.key, "change": change, "across": across, "exclude": []}
-    inputs = tuple(dict.fromkeys((weights, *model.node.inputs, *vector.node.inputs)))
+    others = {*model.node.inputs, *vector.node.inputs} - {weights}
+    inputs = (weights, *sorted(others, key=lambda n: n.key))
     return _edit_node(model, expression, inputs, low)
 
 
 def _edit_node(model: ModelValue, expression: Term, inputs: tuple[Node, ...], low: Lowering) -> ModelValue:
     weights = inputs[0]
     options: dict[str, Json] = {"expression": expression, "dtype": weights.options["dtype"]}
-    node = low.node("model.edit", options, inputs, "model", virtual=True, locators={"name": f"{model.name} edited"})
-    return replace(model, node=node, base=node)
+    name = model.name if model.node.operation == "model.edit" else f"{model.name} edited"
+    node = low.node("model.edit", options, inputs, "model", virtual=True, locators={"name": name})
+    return replace(model, node=node, base=node, name=name)
 
 
 def _weights_of(model: ModelValue) -> Node:
@@ -234,7 +200,7 @@ def slerped(first: ModelValue, second: ModelValue, t: Json, span: Span, low: Low
             message = "`slerp` works on checkpoints, and this model is edited or steered"
             low.report(error(codes.ARGUMENT_TYPE, span, message, help="give models made with `hf(…)`"))
             return POISON
-    if not _match(first, second, span, low):
+    if not matched(first, second, span, low):
         return POISON
     expression: Term = {"is": "Slerp", "first": first.node.key, "second": second.node.key, "t": t, "exclude": []}
     return _edit_node(first, expression, (first.node, second.node), low)

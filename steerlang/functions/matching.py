@@ -1,0 +1,47 @@
+"""Whether two checkpoints have the same tensors, as their headers say."""
+
+from __future__ import annotations
+
+from steerlang.diagnostics import codes, error
+from steerlang.diagnostics.suggest import nearest
+from steerlang.language.lowering import Lowering
+from steerlang.language.values import ModelValue
+from steerlang.source import Span
+
+
+def matched(tuned: ModelValue, base: ModelValue, span: Span, low: Lowering) -> bool:
+    """Whether both checkpoints have the same tensors in the same shapes, as their headers say."""
+    ours, theirs = tuned.facts.tensors, base.facts.tensors
+    for name in sorted(set(ours) ^ set(theirs)):
+        has, lacks = (tuned, base) if name in ours else (base, tuned)
+        if (has.facts.tied or lacks.facts.tied) and _may_be_tied(name, has):
+            continue  # stored once in one of them, twice in the other
+        close = nearest(name, list(lacks.facts.tensors))
+        help = (
+            f"did `{lacks.name}` name it `{close[0]}`?"
+            if close
+            else "say `subtract(…, missing = skip)` to leave it alone"
+        )
+        low.report(
+            error(codes.UNREADABLE_MODEL, span, f"`{name}` is in `{has.name}` but not in `{lacks.name}`", help=help)
+        )
+        return False
+    for name in sorted(set(ours) & set(theirs)):
+        if ours[name].shape != theirs[name].shape:
+            shapes = f"{list(ours[name].shape)} in `{tuned.name}`, {list(theirs[name].shape)} in `{base.name}`"
+            low.report(
+                error(
+                    codes.WIDTH_MISMATCH,
+                    span,
+                    f"`{name}` has two shapes: {shapes}",
+                    help="subtract models of one architecture and vocabulary",
+                )
+            )
+            return False
+    return True
+
+
+def _may_be_tied(name: str, model: ModelValue) -> bool:
+    """Whether a tensor has the form of the embedding, which the head may share."""
+    facts = model.facts
+    return facts.tensors[name].shape == (facts.vocabulary, facts.width)
