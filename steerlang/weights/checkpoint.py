@@ -24,7 +24,7 @@ from steerlang.graph.facts.safetensors_header import read_header
 from .dtypes import STORAGE, Float32, Stored, to_float32
 from .errors import WeightsError, near
 
-CHUNK = 128 * 1024
+CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import randomness, trimming
 from .coefficients import Factor
@@ -29,7 +31,7 @@ from .expression import Composed, Options
 from .methods import settled
 
 Values = Callable[[int, int], Float32]
-_ONE = np.float32(1)
+_ZERO = np.float32(0)
 
 
 @dataclass(frozen=True)
@@ -71,29 +73,42 @@ def _weighted_sum(pieces: list[Piece], kept: list[Values], start: int, stop: int
 
 
 def _elected(pieces: list[Piece], kept: list[Values], normalize: str, start: int, stop: int) -> Float32:
-    """Sums of the positive and of the negative entries, with what they are divided by: one pass, whatever the number
-    of vectors."""
+    """Sums P of the positive and N of the negative entries, with what they are divided by: one pass over the vectors,
+    whatever their number. P ≥ −N elects +, so what is merged is ±max(P, −N) with the sign of P + N, + where that is 0.
+    """
     size = stop - start
-    sums = np.zeros((2, size), np.float32)
-    masses = np.zeros((2, size), np.float32)
+    positive, negative = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    # Counts of at most 255 vectors fit in bytes, which add up four times as fast.
+    masses = np.zeros((2, size), np.uint8 if normalize == "count" and len(pieces) < 256 else np.float32)
     for piece, values in zip(pieces, kept, strict=True):
         part, factor = values(start, stop), piece.factor_of(start, stop)
         part *= factor
-        positive, negative = part > 0, part < 0
-        sums[0] += np.maximum(part, 0)
-        sums[1] += np.minimum(part, 0)
+        positive += np.maximum(part, _ZERO)
+        negative -= np.minimum(part, _ZERO)
         if normalize != "none":
-            weight = factor if normalize == "weights" else _ONE
-            masses[0] += positive * weight
-            masses[1] += negative * weight
-    up = sums[0] + sums[1] >= 0
-    merged: Float32 = np.where(up, sums[0], sums[1])
+            for mass, agrees in zip(masses, (part > _ZERO, part < _ZERO), strict=True):
+                mass += agrees.view(np.uint8) if normalize == "count" else agrees * factor
+    merged: Float32 = np.maximum(positive, negative)
+    up = positive >= negative
+    positive -= negative
+    np.copysign(merged, positive, out=merged)
     if normalize != "none":
-        mass = np.where(up, masses[0], masses[1])
-        # Where nothing agrees the sum is 0 already; a mass of weights that cancel would make it infinite.
-        mass[mass == 0] = 1
-        merged /= mass
+        merged /= _mass(masses, up)
     return merged
+
+
+def _mass(masses: NDArray[Any], up: NDArray[np.bool_]) -> Float32:
+    """What is divided by: the mass of the elected sign; 1 where it is 0, and nothing agrees or the weights cancel."""
+    if masses.dtype != np.uint8:
+        chosen = np.where(up, masses[0], masses[1])
+        weighed: Float32 = np.where(chosen == 0, np.float32(1), chosen)
+        return weighed
+    # Choosing by bits: a choice by random booleans costs ten times as much.
+    masses[0] ^= masses[1]
+    masses[0] &= np.uint8(0) - up.view(np.uint8)
+    masses[1] ^= masses[0]
+    counted: Float32 = np.maximum(masses[1], np.uint8(1)).astype(np.float32)
+    return counted
 
 
 def _consensus(pieces: list[Piece], options: Options, start: int, stop: int) -> Float32:
@@ -132,7 +147,7 @@ def _kept(method: str, piece: Piece, options: Options, tensor: str, shape: tuple
 
 
 def _threshold(values: Values, count: int, density: float, chunk: int) -> float:
-    return trimming.threshold(lambda: _passing(values, count, chunk), count, density)
+    return trimming.threshold(lambda: _passing(values, count, chunk), count, density, values)
 
 
 def _passing(values: Values, count: int, chunk: int) -> Iterator[Float32]:
@@ -154,8 +169,8 @@ def _crumbs(piece: Piece, options: Options, count: int, chunk: int) -> Values:
     def passing() -> Iterator[Float32]:
         return _passing(values, count, chunk)
 
-    smallest = trimming.order_statistic(passing, bottom) if bottom else 0.0
-    largest = trimming.order_statistic(passing, count - 1 - top) if top else float("inf")
+    smallest = trimming.order_statistic(passing, count, bottom, values) if bottom else 0.0
+    largest = trimming.order_statistic(passing, count, count - 1 - top, values) if top else float("inf")
     return lambda start, stop: trimming.between(values(start, stop), smallest, largest)
 
 

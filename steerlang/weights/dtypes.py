@@ -57,8 +57,8 @@ def is_quantised(dtype: str) -> bool:
 def to_float32(stored: Stored, dtype: str) -> Float32:
     """Stored numbers [n] as a new float32 array [n]; exact for F32, F16 and BF16, rounded for F64."""
     if dtype == "BF16":
-        wide = np.zeros(stored.shape[0] * 2, np.uint16)
-        wide[1::2] = stored
+        wide = stored.astype(np.uint32)
+        wide <<= np.uint32(16)
         return wide.view(np.float32)
     if dtype not in FLOATS:
         raise ValueError(f"{dtype} is not a float")
@@ -66,23 +66,26 @@ def to_float32(stored: Stored, dtype: str) -> Float32:
         return stored.astype(np.float32)
 
 
-def from_float32(values: Float32, dtype: str) -> Stored:
-    """float32 values [n] as they are stored, rounded to nearest, ties to even."""
+def from_float32(values: Float32, dtype: str, *, finite: bool = False) -> Stored:
+    """float32 values [n] as they are stored, rounded to nearest, ties to even.
+
+    finite  the caller finds NaN by itself: then it is not looked for, and what is stored for it means nothing
+    """
     if dtype == "BF16":
-        return _to_bfloat16(values)
+        return _to_bfloat16(values, finite)
     with np.errstate(over="ignore", invalid="ignore"):
         return values.astype(STORAGE[dtype])
 
 
-def _to_bfloat16(values: Float32) -> NDArray[np.uint16]:
+def _to_bfloat16(values: Float32, finite: bool) -> NDArray[np.uint16]:
     bits = np.ascontiguousarray(values).view(np.uint32)
     rounded = bits >> np.uint32(16)
     rounded &= np.uint32(1)
     rounded += np.uint32(0x7FFF)
     rounded += bits
-    result: NDArray[np.uint16] = rounded.view(np.uint16)[1::2].copy()
-    # A dot product is the cheapest test: it is finite unless something is not, or is too large for its square.
-    if not np.isfinite(np.einsum("i,i->", values, values)):
+    rounded >>= np.uint32(16)
+    result: NDArray[np.uint16] = rounded.astype(np.uint16)
+    if not finite and np.isnan(values.max(initial=0.0)):
         nan = np.isnan(values)
         result[nan] = (bits[nan] >> np.uint32(16)).astype(np.uint16) | np.uint16(0x0040)
     return result

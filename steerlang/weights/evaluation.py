@@ -161,7 +161,7 @@ class Evaluation:
         if vector.scope == "all":
             smallest = self._threshold_of_all(vector.vector, vector.keep)
         else:
-            smallest = threshold(lambda: self._passing(inner, tensor), self.count(tensor), vector.keep)
+            smallest = threshold(lambda: self._passing(inner, tensor), self.count(tensor), vector.keep, inner)
         return lambda start, stop: at_least(inner(start, stop), smallest)
 
     def _passing(self, values: Values, tensor: str) -> Iterator[Float32]:

@@ -32,6 +32,7 @@ class Streams:
     """Streams the tensors of one plan. `chunk` is how many elements are computed at a time."""
 
     def __init__(self, plan: EditPlan, chunk: int | None = None) -> None:
+        _keep_freed_memory()
         self.plan = plan
         self.evaluation = Evaluation(plan, chunk or chunk_size(plan))
         self.vectors = leaves(plan.expression)
@@ -70,7 +71,8 @@ class Streams:
             if same and (zeros := negative_zeros(base)) is not None:
                 # −0.0 + 0.0 is +0.0: where nothing is added the base's bits stay.
                 np.copyto(result, base, where=zeros & (change == 0))
-            stored = from_float32(result, output.dtype)
+            # NaN and overflow show in the receipt's difference between what was stored and what was meant.
+            stored = from_float32(result, output.dtype, finite=True)
             sums.add(seen.close(), base, change, result, to_float32(stored, output.dtype))
             if not sums.finite:
                 raise self._culprit(output, start, stop, result)
@@ -92,6 +94,15 @@ class Streams:
             return _too_large(output)
         message = f"`{output.name}` of the result holds NaN or infinite numbers, though the inputs do not"
         return WeightsError(message, "the coefficients are too large", codes.NON_FINITE)
+
+
+def _keep_freed_memory() -> None:
+    """Lets the C library keep what arrays of a chunk free, instead of giving it back and faulting it in again.
+
+    glibc raises the bounds at which it does so when a larger block is freed (`mallopt(3)`, `M_MMAP_THRESHOLD`); this
+    one is never touched, so it takes no memory. Elsewhere it does nothing. Worth a third of the time of plain sums.
+    """
+    np.empty(24 * 1024 * 1024, np.uint8)
 
 
 def vector_names(plan: EditPlan) -> tuple[str, ...]:

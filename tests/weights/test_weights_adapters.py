@@ -92,8 +92,8 @@ def test_factors_have_cross_terms(tmp_path: Path, models: dict[str, Checkpoint],
     b = 0.5 * 2 * first[Q][0] + 0.25 * 2 * second[Q][0]
     a = first[Q][1] - 2 * second[Q][1]
     np.testing.assert_allclose(found[f"{Q}.weight"], tensors["base"][f"{Q}.weight"] + b @ a, atol=1e-5)
+    odd = {**given, "y": adapter(tmp_path / "z", _factors(1, rank=3))}
     with pytest.raises(WeightsError, match="rank 3 and 2 at"):
-        odd = {**given, "y": adapter(tmp_path / "z", _factors(1, rank=3))}
         _edited(models["base"], FactorSum((("x", 1.0, 1.0), ("y", 1.0, 1.0))), **odd)
 
 

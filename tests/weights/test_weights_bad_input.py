@@ -1,4 +1,4 @@
-"""What cannot be: one message that names tensor, checkpoint or file, before any weight is read where it can be known."""
+"""What cannot be: one message that names tensor, checkpoint or file, before weights are read where it can be known."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ CASES: dict[str, tuple[Callable[[Arrays], Arrays], dict[str, object], str]] = {
         lambda t: t, {"config": {**CONFIG, "quantization_config": {"quant_method": "gptq"}}},
         r"`a` is quantised \(gptq\)",
     ),
-    "other architecture": (lambda t: t, {"config": {**CONFIG, "model_type": "gpt2"}}, "`a` is a gpt2 and `base` a llama"),
+    "other architecture": (
+        lambda t: t, {"config": {**CONFIG, "model_type": "gpt2"}}, "`a` is a gpt2 and `base` a llama",
+    ),
 }  # fmt: skip
 
 
@@ -179,7 +181,7 @@ def test_patterns_that_match_nothing(models: dict[str, Checkpoint]) -> None:
 
 
 def test_patterns_that_overlap(models: dict[str, Checkpoint]) -> None:
-    with pytest.raises(WeightsError, match="both match `model.layers.0.mlp.up_proj.weight`"):
+    with pytest.raises(WeightsError, match=r"both match `model\.layers\.0\.mlp\.up_proj\.weight`"):
         planned(models, A * Rules(((glob("**.mlp.**"), 0.9), (glob("**.up_proj.weight"), 0.1))))
 
 
@@ -196,8 +198,8 @@ def test_malformed_regex() -> None:
 
 
 def test_depth_says_what_lies_outside_the_layers(models: dict[str, Checkpoint]) -> None:
-    with pytest.raises(WeightsError, match="says nothing of `model.norm.weight`"):
-        outside = ((glob("{model.embed_tokens,lm_head}.weight"), 0.0),)
+    outside = ((glob("{model.embed_tokens,lm_head}.weight"), 0.0),)
+    with pytest.raises(WeightsError, match=r"says nothing of `model\.norm\.weight`"):
         planned(models, A * Depth((0.0, 1.0), outside))
 
 
@@ -240,7 +242,7 @@ def _damaged(folder: Path) -> None:
 def test_files_that_are_broken(tmp_path: Path, harm: Callable[[Path], None]) -> None:
     folder = write(tmp_path / "m", arrays(0), shard=4000)
     harm(folder)
-    with pytest.raises(WeightsError, match="m/model-00002-of-00003.safetensors"):
+    with pytest.raises(WeightsError, match=r"m/model-00002-of-00003\.safetensors"):
         Checkpoint.open(folder, "m")
 
 
@@ -259,7 +261,7 @@ def test_folders_without_weights(tmp_path: Path) -> None:
 def test_a_shard_that_is_missing(tmp_path: Path) -> None:
     folder = write(tmp_path / "m", arrays(0), shard=4000)
     (folder / "model-00003-of-00003.safetensors").unlink()
-    with pytest.raises(WeightsError, match="names `model-00003-of-00003.safetensors`, which is not in the folder"):
+    with pytest.raises(WeightsError, match=r"names `model-00003-of-00003\.safetensors`, which is not in the folder"):
         Checkpoint.open(folder, "m")
 
 

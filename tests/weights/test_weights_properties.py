@@ -123,7 +123,7 @@ def test_linear_laws(models: Models, x: float, y: float) -> None:
     same(x * (A + B), x * A + x * B)
     same((x + y) * A, x * A + y * A)
     same(x * (A - A) + y * B, y * B)
-    same(-(-A), A)
+    same(-1.0 * (-A), A)
 
 
 def test_json_and_back() -> None:
@@ -141,6 +141,27 @@ def test_threshold_is_the_sorted_one(values: list[float], keep: float, size: int
     kept = max(1, int(keep * len(array)))
     want = 0.0 if keep >= 1.0 else np.sort(np.abs(array))[len(array) - kept]
     assert found == want
+
+
+@pytest.mark.parametrize("kind", ["alike", "ties", "zeros", "rows", "constant", "sorted"])
+@pytest.mark.parametrize("keep", [1e-6, 0.01, 0.2, 0.5, 0.999])
+def test_threshold_of_large_tensors_is_the_sorted_one(kind: str, keep: float) -> None:
+    chance = np.random.default_rng(0)
+    array = chance.standard_normal(200_000).astype(np.float32)
+    if kind == "ties":
+        array = np.round(array * 4)
+    elif kind == "zeros":
+        array *= chance.random(array.size) < 0.1
+    elif kind == "rows":
+        array *= np.repeat(10.0 ** chance.uniform(-6, 2, 200), 1000).astype(np.float32)
+    elif kind == "constant":
+        array[:] = 0.5
+    elif kind == "sorted":
+        array.sort()
+    found = trimming.threshold(
+        lambda: (array[i : i + 9999] for i in range(0, array.size, 9999)), array.size, keep, lambda a, b: array[a:b]
+    )
+    assert found == np.sort(np.abs(array))[array.size - max(1, int(keep * array.size))]
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 1000), st.integers(0, 100), st.integers(0, 100))
