@@ -32,7 +32,7 @@ def check(
 ) -> Compiled:
     """Check a program without running anything: its text, names, types, and the files and models it names.
 
-    `path` is a file, or `-` for standard input. Mistakes of the program are in the result's `diagnostics`.
+    Mistakes of the program are in the result's `diagnostics`.
     """
     return _compile(path, parameters or {}, settings or Settings(), hashing=False)
 
@@ -42,9 +42,10 @@ def check_text(
     folder: str | Path = ".",
     parameters: Mapping[str, object] | None = None,
     settings: Settings | None = None,
+    name: str = "<text>",
 ) -> Compiled:
-    """Check a program given as text; relative paths in it start at `folder`."""
-    source = Source("<text>", text, str(Path(folder).absolute() / "text.steer"))
+    """Check a program given as text; relative paths in it start at `folder`, and messages call it `name`."""
+    source = Source(name, text, str(Path(folder).absolute() / "text.steer"))
     return _compile_source(source, parameters or {}, settings or Settings(), hashing=False)
 
 

@@ -65,9 +65,10 @@ def carry_out(
 
 
 def _check_installed(plan: Plan) -> None:
-    """Everything that runs needs the packages of the extra `run`; planning and checking do not."""
-    missing = [p for p in ("numpy", "torch", "transformers", "safetensors") if find_spec(p) is None]
-    if plan.steps and missing:
+    """Results are read with numpy; what makes new ones needs the rest of the extra `run` as well."""
+    needed = ("numpy", "torch", "transformers", "safetensors") if plan.steps else ("numpy",)
+    missing = [p for p in needed if find_spec(p) is None]
+    if missing:
         message = f"running needs {', '.join(f'`{p}`' for p in missing)}"
         help = "install it with `pip install 'steerlang[run]'`"
         raise SteerlangError((error(codes.MISSING_EXTRA, None, message, help=help, place="run"),))

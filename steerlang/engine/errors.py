@@ -54,6 +54,7 @@ def store_errors(root: Path) -> Iterator[None]:
     except OSError as e:
         if e.errno in FULL:
             raise StoreFull(f"the disk of `{root}` is full", root) from e
-        if e.errno in READ_ONLY or (e.errno in {errno.ENOTDIR, errno.EEXIST} and not root.is_dir()):
+        # A folder that cannot even be made: below a file, or where the system allows none.
+        if e.errno in READ_ONLY or (e.errno in {errno.ENOTDIR, errno.EEXIST, errno.ENOENT} and not root.is_dir()):
             raise StoreReadOnly(f"`{root}` cannot be written", root) from e
         raise

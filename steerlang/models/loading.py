@@ -167,6 +167,9 @@ def _looks_like_path(path: str | Path) -> bool:
 
 
 def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise LoadFailure(f"there is no device {name} here", "leave `device` out, or take cpu")
+    return device

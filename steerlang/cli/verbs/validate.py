@@ -27,7 +27,7 @@ def command(ctx: click.Context, paths: tuple[str, ...], inputs: Inputs, output: 
     given = settings(inputs)
     results = [
         api.check(path, inputs.parameters, given) if path != "-"
-        else api.check_text(standard_input().text, ".", inputs.parameters, given)
+        else api.check_text(standard_input().text, ".", inputs.parameters, given, "<stdin>")
         for path in collect(paths)
     ]
     make_view(output).checked(results)
