@@ -91,12 +91,13 @@ class BatchReads:
         """Writes all rows to their results. The point and item of the first state that is not finite, if any is."""
         for plan, point, kept in self._taken:
             rows = kept.cpu().numpy()
-            finite = np.isfinite(rows).all(axis=-1)
-            if not finite.all():
-                return point, plan.owners[int(np.argmin(finite))]
+            # A sum is finite unless a term is not: one pass without a table of answers.
+            if not np.isfinite(rows.sum(dtype=np.float64)):
+                return point, plan.owners[int(np.argmin(np.isfinite(rows).all(axis=-1)))]
+            filled = rows if len(plan.sources) == len(rows) else rows[plan.sources]
             for column, at in enumerate(plan.reader.points):
                 if at == point:
-                    plan.reader.states[plan.targets, column] = rows[plan.sources]
+                    plan.reader.states[plan.targets, column] = filled
         return None
 
 
