@@ -24,7 +24,7 @@ from random_models import MIDDLE, Size, save_model, save_pairs
 import steerlang
 from steerlang.api import Settings
 from steerlang.kernels.extraction import mean_difference
-from steerlang.kernels.quality import quality
+from steerlang.kernels.quality import by_layer
 from steerlang.models import load
 from steerlang.models.capture import CaptureRequest, capture
 from steerlang.models.positions import Last
@@ -71,8 +71,7 @@ def variants(folder: Path, pairs: list[tuple[str, str]]) -> dict[str, Callable[[
         at = points(RESIDUAL, range(MIDDLE.layers))
         requests = [CaptureRequest(tuple(range(side, len(items), 2)), at, Last()) for side in (0, 1)]
         x, y = (torch.from_numpy(found.states) for found in capture(loaded, items, requests))
-        found = mean_difference(x, y)
-        quality(mean_difference, x, y, seed=0, whole=found)
+        found, _ = by_layer(mean_difference, x, y, seed=0)
         assert np.isfinite(found.directions.numpy()).all()
 
     return {
@@ -156,8 +155,10 @@ def main() -> None:
         pairs = save_pairs(folder / "pairs.jsonl", PAIRS, MIDDLE, SHORTEST, LONGEST)
         tables = [ours(folder, pairs)]
         if "--no-peers" not in sys.argv:
+            write("extraction", tables)
             tables.append(others(place, pairs))
         if "--no-memory" not in sys.argv:
+            write("extraction", tables)
             tables.append(memory(folder))
     write("extraction", tables)
     return None

@@ -1,4 +1,4 @@
-"""Every benchmark, one after another; tables go to `benchmarks/results/`.
+"""Every benchmark, one after another; tables go to `benchmarks/results/` and to `docs/benchmarks.md`.
 
     python benchmarks/run_all.py [NAME...]
 """
@@ -9,8 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import document
+
 HERE = Path(__file__).resolve().parent
-NAMES = ("validate", "hooks", "sweep", "generation", "extraction")
+NAMES = ("validate", "parse_speed", "graph_scale", "weights_compose", "hooks", "sweep", "generation", "extraction")
 
 
 def main() -> int:
@@ -20,6 +22,7 @@ def main() -> int:
         print(f"== {name}", flush=True)
         if subprocess.run([sys.executable, HERE / f"{name}.py"]).returncode:
             failed.append(name)
+    document.main()
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

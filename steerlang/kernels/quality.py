@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,6 +58,27 @@ def quality(extract: Extract, x: Tensor, y: Tensor, *, seed: int, whole: Extract
         split_half_cosine=_split_half(extract, x, y, seed),
         held_out_auc=_held_out(extract, x, y, seed),
     )
+
+
+def by_layer(extract: Extract, x: Tensor, y: Tensor, *, seed: int) -> tuple[Extraction, Quality]:
+    """`extract` and its report, one layer after another, for methods that look at each layer alone.
+
+    The same numbers; what is copied and converted on the way is one layer of the states and not all of them.
+    """
+    found, reports = [], []
+    for layer in range(x.shape[1]):
+        at = slice(layer, layer + 1)
+        found.append(extract(x[:, at], y[:, at]))
+        reports.append(quality(extract, x[:, at], y[:, at], seed=seed, whole=found[-1]))
+    joined = {f.name: _joined([getattr(report, f.name) for report in reports]) for f in fields(Quality)}
+    directions, shares = (torch.cat([getattr(e, f.name) for e in found]) for f in fields(Extraction))
+    return Extraction(directions, shares), Quality(**joined)
+
+
+def _joined(numbers: Sequence[Tensor | None]) -> Any:
+    """The numbers of all layers; None where they could not be said."""
+    said = [n for n in numbers if n is not None]
+    return torch.cat(said) if said else None
 
 
 def _split_half(extract: Extract, x: Tensor, y: Tensor, seed: int) -> Tensor | None:

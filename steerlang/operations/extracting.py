@@ -15,7 +15,7 @@ from steerlang.engine.operation import Context, Task
 from steerlang.engine.payload import Payload
 from steerlang.graph.node import Json, Node
 from steerlang.kernels.extraction import Extraction, icv, mean_difference, pca
-from steerlang.kernels.quality import Quality, quality
+from steerlang.kernels.quality import Quality, by_layer, quality
 
 from .base import Single, fail, inputs
 from .model_errors import as_diagnostics
@@ -31,14 +31,25 @@ _METHODS: Mapping[str, Callable[[Mapping[str, Any]], Extract]] = {
 }
 
 
+#: Methods that look at each layer alone.
+_LAYERS_ALONE = frozenset({"mean_difference"})
+
+
+def _judged(method: Extract, x: Tensor, y: Tensor, seed: int, alone: bool) -> tuple[Extraction, Quality]:
+    """The directions and the report on them."""
+    if alone:
+        return by_layer(method, x, y, seed=seed)
+    found = method(x, y)
+    return found, quality(method, x, y, seed=seed, whole=found)
+
+
 def _extract(task: Task, _: Context) -> Payload:
     options: Any = task.node.options
     target, source = inputs(task)
     y, x, left_out = _aligned(target, source, options["method"]["name"])
     method = _METHODS[options["method"]["name"]](options["method"]["options"])
     with as_diagnostics(), torch.inference_mode():
-        found = method(x, y)
-        report = quality(method, x, y, seed=options["seed"], whole=found)
+        found, report = _judged(method, x, y, options["seed"], alone=options["method"]["name"] in _LAYERS_ALONE)
     provenance = {
         "data": [i.inputs[1].key for i in task.node.inputs],
         "pairs": int(x.shape[0]),

@@ -1,0 +1,48 @@
+"""Writes `docs/benchmarks.md` from the tables in `benchmarks/results/`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from measuring import RESULTS
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+
+HEAD = """# Benchmarks
+
+Figures are ratios to the least work there is, or to the same work without steerlang, measured in the same process in
+turns. Seconds are CPU seconds of one thread (user and system), medians over the rounds; ratios are medians of the ratio
+within a round. Absolute seconds say more about the machine than about the program: these come from a container with
+{cpus} CPU cores shared with other work, Python {python}, torch {torch}, transformers {transformers}, without a GPU. On
+such a machine differences of two or three hundredths are noise.
+
+`make bench` repeats all of them (or `python benchmarks/run_all.py NAME…` some), and writes this page. Other libraries
+are installed from the package index into environments of their own in `benchmarks/.peers`; their versions of
+transformers differ, so each is compared with a floor measured in its own environment.
+"""
+
+SECTIONS = {
+    "validate": ("Checking programs", ""),
+    "extraction": ("Extracting vectors", ""),
+    "generation": ("Steered generation", ""),
+    "sweep": ("Sweeps", "All points of a sweep are rows of one batch."),
+    "hooks": ("Hooks", ""),
+}
+
+
+def main() -> None:
+    found = [name for name in SECTIONS if (RESULTS / f"{name}.json").is_file()]
+    machine: dict[str, str] = {}
+    parts = []
+    for name in found:
+        machine |= json.loads((RESULTS / f"{name}.json").read_text())["machine"]
+        title, words = SECTIONS[name]
+        tables = (RESULTS / f"{name}.md").read_text().strip()
+        lines = [f"## {title}", f"`python benchmarks/{name}.py`", words, tables]
+        parts.append("\n\n".join(line for line in lines if line))
+    DOCUMENT.write_text("\n\n".join([HEAD.format(**machine).strip(), *parts]) + "\n")
+
+
+if __name__ == "__main__":
+    main()
