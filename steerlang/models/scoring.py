@@ -22,20 +22,26 @@ from steerlang.models.tokens import TokenisedItem, batches, pad
 
 @dataclass(frozen=True)
 class ScoredText:
-    """A prompt and the tokens that follow it. A text scored as a whole has its first token as the prompt."""
+    """A prompt and the tokens that follow it. A text scored as a whole has its first token as the prompt.
+
+    ``steered_as`` is what scopes take for the prompt where that is not ``prompt``: a text that a model only reads is all
+    prompt, though its tokens are scored.
+    """
 
     prompt: TokenisedItem
     completion: tuple[int, ...]
+    steered_as: TokenisedItem | None = None
 
     @property
     def ids(self) -> tuple[int, ...]:
         return self.prompt.ids + self.completion
 
     @staticmethod
-    def whole(item: TokenisedItem) -> ScoredText:
-        """All tokens but the first are scored; steering of prompt tokens then concerns the first only."""
+    def whole(item: TokenisedItem, read: bool = False) -> ScoredText:
+        """All tokens but the first are scored. ``read``: the text is a prompt for scopes; else as if it were generated
+        after its first token."""
         first = TokenisedItem(item.ids[:1], item.text, None if item.offsets is None else item.offsets[:1])
-        return ScoredText(first, item.ids[1:])
+        return ScoredText(first, item.ids[1:], item if read else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +143,7 @@ def _final_states(
     # Padding on the right needs no mask in a causal model; others get rows of one length only.
     for group in batches([len(text.ids) for text in texts], batch_tokens, equal=not layout.causal):
         ids, _ = pad([texts[i].ids for i in group], left=False, device=loaded.device)
-        prompts = [texts[i].prompt for i in group]
+        prompts = [texts[i].steered_as or texts[i].prompt for i in group]
         with torch.inference_mode(), overlay:
             overlay.begin(
                 rows=None if rows is None else [rows[i] for i in group],

@@ -18,8 +18,8 @@ from steerlang.models.tokens import TokenisedItem, tokenise
 from .base import Single, fail
 from .metric import Metric, mean_of
 from .model_errors import as_diagnostics
-from .recipes import identity_of, recipe_of
-from .rendering import tokenised
+from .recipes import recipe_of
+from .rendering import tokenised, vocabulary_of
 from .resources import Resources
 
 _DRAWS = 1000
@@ -34,9 +34,9 @@ def _model(task: Task, node: Node, context: Context) -> tuple[LoadedModel, Node,
 def _perplexity(task: Task, context: Context) -> Payload:
     """exp(- sum log p / sum tokens) over all scored tokens; the interval resamples texts."""
     with as_diagnostics():
-        loaded, base, recipe, resources = _model(task, task.node.inputs[1], context)
+        loaded, _, recipe, resources = _model(task, task.node.inputs[1], context)
         payload = task.value(task.node.inputs[0])
-        texts = _replies(payload, loaded, base) if payload.kind == "samples" else _texts(payload, loaded)
+        texts = _replies(payload, loaded) if payload.kind == "samples" else _texts(payload, loaded)
         if not any(t.completion for t in texts):
             raise fail(codes.RUN_FAILED, "there is no token to score", "give longer texts")
         found = log_likelihoods(loaded, texts, recipes=(recipe,), batch_tokens=resources.batch_tokens)
@@ -58,9 +58,9 @@ def _ratio_interval(losses: Sequence[float], counts: Sequence[int]) -> tuple[flo
     return float(low), float(high)
 
 
-def _replies(samples: Payload, loaded: LoadedModel, base: Node) -> list[ScoredText]:
-    """Replies after their prompts: the very tokens where the judge wrote them itself, else the texts anew."""
-    if samples.meta["identity"] == identity_of(base):
+def _replies(samples: Payload, loaded: LoadedModel) -> list[ScoredText]:
+    """Replies after their prompts: the very tokens where the judge has the same vocabulary, else the texts anew."""
+    if samples.meta.get("vocabulary") == vocabulary_of(loaded.tokenizer):
         return [
             ScoredText(TokenisedItem(tuple(r["prompt_ids"]), r["prompt"]), tuple(r["completion_ids"]))
             for r in samples.rows
@@ -82,7 +82,7 @@ def _kl_from(task: Task, context: Context) -> Payload:
         items = tokenised(loaded.tokenizer, rows.rows, "text", answer=False)
         # What is scored is where the distribution is looked at: after every token but the last, or after the last.
         last = task.node.options["positions"] == "last"
-        texts = [ScoredText(item, item.ids[-1:]) if last else ScoredText.whole(item) for item in items]
+        texts = [ScoredText(item, item.ids[-1:]) if last else ScoredText.whole(item, read=True) for item in items]
         found = mean_kl(loaded, texts, recipes=(recipe,), batch_tokens=resources.batch_tokens)
     return mean_of([float(x) for x in found if not math.isnan(float(x))]).payload()
 
