@@ -15,7 +15,7 @@ from steerlang.models.tokens import TokenisedItem, tokenise
 
 from .model_errors import as_diagnostics
 from .recipes import Value, identity_of, recipe_of
-from .rendering import tokenised, within
+from .rendering import tokenised, vocabulary_of, within
 from .resources import Resources
 from .text import text_of
 
@@ -53,8 +53,9 @@ def _together(tasks: Sequence[Task], context: Context, resources: Resources) -> 
         batch_tokens=resources.batch_tokens,
     )
     context.progress(count * len(tasks), count * len(tasks), "replies")
+    meta = {"identity": identity_of(base), "vocabulary": vocabulary_of(loaded.tokenizer)}
     for number, task in enumerate(tasks):
-        yield task.node, _payload(task, base, rows, prompts, made[number * count : (number + 1) * count])
+        yield task.node, _payload(task, meta, rows, prompts, made[number * count : (number + 1) * count])
 
 
 def _sampling(options: Any) -> Sampling | None:
@@ -65,9 +66,12 @@ def _sampling(options: Any) -> Sampling | None:
 
 
 def _payload(
-    task: Task, base: Node, rows: Sequence[dict[str, Any]], prompts: Sequence[TokenisedItem], made: Sequence[Generated]
+    task: Task,
+    meta: dict[str, Any],
+    rows: Sequence[dict[str, Any]],
+    prompts: Sequence[TokenisedItem],
+    made: Sequence[Generated],
 ) -> Payload:
-    meta: dict[str, Any] = {"identity": identity_of(base), "method": task.node.options["method"]}
     found = tuple(
         {
             "id": row["id"],
@@ -79,7 +83,7 @@ def _payload(
         }
         for row, item, reply in zip(rows, prompts, made, strict=True)
     )
-    return Payload("samples", meta, rows=found)
+    return Payload("samples", {**meta, "method": task.node.options["method"]}, rows=found)
 
 
 def continue_texts(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +20,11 @@ def tokenised(tokenizer: Any, rows: Sequence[dict[str, Any]], role: str, answer:
         return tokenise(tokenizer, texts)  # special tokens as the tokenizer adds them
     rendered = [_chat(tokenizer, text, r.get("system"), answer) for text, r in zip(texts, rows, strict=True)]
     return tokenise(tokenizer, rendered, add_special_tokens=False)  # the template writes them itself
+
+
+def vocabulary_of(tokenizer: Any) -> str:
+    """A digest of which token has which number: models with equal ones can read each other's tokens."""
+    return hashlib.sha256(json.dumps(sorted(tokenizer.get_vocab().items())).encode()).hexdigest()
 
 
 def within(model: Any, items: Sequence[TokenisedItem], more: int = 0) -> None:
