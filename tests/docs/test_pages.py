@@ -25,10 +25,10 @@ import outputs  # noqa: E402
 
 PROGRAMS = [b for p in page_blocks.pages() for b in page_blocks.blocks(p) if b.language == "steer"]
 PYTHON_PAGES = [p for p in page_blocks.pages() if any(b.language == "python" for b in page_blocks.blocks(p))]
-SPEC_FILES = sorted([*SPECS.glob("*.steer"), *(SPECS / "methods").glob("*.steer")])
-HAS_MODEL = (SPECS / "models" / "courtesy" / "model.safetensors").exists()
+SPEC_FILES = sorted(p for room in (SPECS, SPECS / "methods", SPECS / "weights") for p in room.glob("*.steer"))
+HAS_MODEL = all((SPECS / "models" / n / "model.safetensors").exists() for n in ("courtesy", "courtesy-formal"))
 
-needs_model = pytest.mark.skipif(not HAS_MODEL, reason="specs/models/courtesy is not here")
+needs_model = pytest.mark.skipif(not HAS_MODEL, reason="the models of specs/models are not here")
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +102,7 @@ def test_specs_run_and_hold(path: Path, work: Path, settings: Settings) -> None:
 def test_every_method_has_a_program_that_names_it() -> None:
     """What reads, steers and measures states occurs in a spec, with all its methods."""
     text = "\n".join(p.read_text(encoding="utf-8") for p in SPEC_FILES)
-    families = ("extraction", "algebra", "steering", "generation", "metrics")
+    families = ("extraction", "algebra", "steering", "generation", "metrics", "weights")
     functions = [f for f in generate.registry().functions.values() if f.family in families]
     names = [f.name for f in functions]
     names += [m.name for f in functions for p in f.all_parameters for m in getattr(p.type, "methods", ())]
