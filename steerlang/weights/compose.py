@@ -31,7 +31,7 @@ from .expression import Composed, Options
 from .methods import settled
 
 Values = Callable[[int, int], Float32]
-_ZERO = np.float32(0)
+_ZERO, _HALF = np.float32(0), np.float32(0.5)
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,21 @@ def _elected(pieces: list[Piece], kept: list[Values], normalize: str, start: int
     for piece, values in zip(pieces, kept, strict=True):
         part, factor = values(start, stop), piece.factor_of(start, stop)
         part *= factor
-        positive += np.maximum(part, _ZERO)
-        negative -= np.minimum(part, _ZERO)
+        # |x| + x is twice the positive part, exactly, at half the time of a maximum.
+        size_of = np.abs(part)
+        positive += size_of + part
+        size_of -= part
+        negative += size_of
         if normalize != "none":
             for mass, agrees in zip(masses, (part > _ZERO, part < _ZERO), strict=True):
                 mass += agrees.view(np.uint8) if normalize == "count" else agrees * factor
     merged: Float32 = np.maximum(positive, negative)
     up = positive >= negative
     positive -= negative
-    np.copysign(merged, positive, out=merged)
+    merged *= _HALF
+    signs = positive.view(np.uint32)
+    signs &= np.uint32(0x80000000)
+    merged.view(np.uint32)[:] |= signs
     if normalize != "none":
         merged /= _mass(masses, up)
     return merged
