@@ -39,7 +39,8 @@ class Streams:
 
     def stream(self, output: Output, sums: Sums) -> Iterator[NDArray[np.uint8]]:
         """The bytes of one tensor in order, in pieces. Fills `sums`. Raises WeightsError at NaN or infinite numbers."""
-        values = self.evaluation.change(output.name) if output.action == "computed" else None
+        with np.errstate(invalid="ignore", over="ignore"):
+            values = self.evaluation.change(output.name) if output.action == "computed" else None
         if values is None:
             yield from self._unchanged(output)
         else:
@@ -65,7 +66,9 @@ class Streams:
         for start in range(0, count, chunk):
             stop = min(start + chunk, count)
             seen.open(start, stop)
-            change = values(start, stop)
+            # What is not finite is reported, with its place, rather than warned of.
+            with np.errstate(invalid="ignore", over="ignore"):
+                change = values(start, stop)
             base = self.evaluation.base(name, start, stop)
             result = base + change
             if same and (zeros := negative_zeros(base)) is not None:
