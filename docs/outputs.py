@@ -23,7 +23,9 @@ SPECS = ROOT / "specs"
 def copy_of_specs(target: Path) -> Path:
     """The programs, data and model, without what made the model."""
     leave = shutil.ignore_patterns("courtesy_tools", "out", "__pycache__")
-    return Path(shutil.copytree(SPECS, target, ignore=leave))
+    made = Path(shutil.copytree(SPECS, target, ignore=leave))
+    (made / "pyproject.toml").touch()  # where the project begins: programs in folders below may name files beside them
+    return made
 
 
 def refreshed(page: Path) -> str:
