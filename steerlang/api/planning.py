@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from steerlang.engine.payload import Payload
@@ -18,7 +19,15 @@ from steerlang.language.compiling import Compiled, cells_of
 from steerlang.language.layers import spelled
 from steerlang.language.lowering import Cell
 from steerlang.language.modules import Symbol
-from steerlang.language.values import POISON, DataValue, ModelValue, VectorValue
+from steerlang.language.values import (
+    POISON,
+    CheckpointValue,
+    DataValue,
+    ExportValue,
+    ModelValue,
+    ReportValue,
+    VectorValue,
+)
 
 from .reading import Reading, readings
 
@@ -36,6 +45,15 @@ class Explanation:
         return {"label": self.label, "kind": self.kind, "description": self.description, "lines": list(self.lines)}
 
 
+@dataclass(frozen=True)
+class PlannedFile:
+    """A file or folder that a run writes, and whether something is there already."""
+
+    label: str
+    path: str
+    exists: bool
+
+
 @dataclass(frozen=True, eq=False)
 class PlanView:
     """A plan and what it means. `costs` are by node key."""
@@ -43,14 +61,23 @@ class PlanView:
     plan: Plan
     explanations: tuple[Explanation, ...]
     costs: Mapping[str, Cost]
+    files: tuple[PlannedFile, ...] = ()
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether a run would make nothing new: no step, and no file that is not there."""
+        return self.plan.nothing_to_do and all(f.exists for f in self.files)
 
     def document(self) -> dict[str, Json]:
         found = plan_document(self.plan, self.costs)
-        return {**found, "definitions": [e.document() for e in self.explanations]}
+        files: list[Json] = [{"label": f.label, "path": f.path, "exists": f.exists} for f in self.files]
+        return {**found, "definitions": [e.document() for e in self.explanations], "files": files}
 
 
-def view(compiled: Compiled, plan: Plan, facts: Facts, store: Store) -> PlanView:
-    """Explain every definition that takes part in the plan."""
+def view(
+    compiled: Compiled, plan: Plan, facts: Facts, store: Store, targets: Collection[str] | None = None
+) -> PlanView:
+    """Explain every definition that takes part in the plan, of `targets` only where they are given."""
     taking_part = {n.key for n in walk(list(plan.targets))}
     explanations: list[Explanation] = []
     costs: dict[str, Cost] = {}
@@ -62,7 +89,17 @@ def view(compiled: Compiled, plan: Plan, facts: Facts, store: Store) -> PlanView
                 explanations.append(_explain(label, cell, facts, store, values, costs))
     for node in walk(list(plan.targets)):
         costs.setdefault(node.key, _cost(node, values))
-    return PlanView(plan, tuple(explanations), {k: c for k, c in costs.items() if c != Cost()})
+    shown = {k: c for k, c in costs.items() if c != Cost()}
+    return PlanView(plan, tuple(explanations), shown, tuple(_files(compiled, targets)))
+
+
+def _files(compiled: Compiled, targets: Collection[str] | None) -> Iterator[PlannedFile]:
+    for name, table in compiled.tables.items():
+        if targets is not None and not any(t == name or t.startswith(f"{name}[") for t in targets):
+            continue
+        for label, cell in cells_of(table):
+            if isinstance(cell.value, (CheckpointValue, ExportValue, ReportValue)):
+                yield PlannedFile(label, cell.value.path, Path(cell.value.path).exists())
 
 
 def _models(compiled: Compiled) -> dict[str, ModelValue]:

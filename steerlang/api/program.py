@@ -88,7 +88,7 @@ class Program:
         from .planning import view
 
         store = self.settings.store()
-        return view(self.compiled, self._plan(store, targets, force), self.settings.facts(), store)
+        return view(self.compiled, self._plan(store, targets, force), self.settings.facts(), store, targets)
 
     def run(
         self,

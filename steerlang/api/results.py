@@ -188,6 +188,15 @@ class Run:
         tables = [self.program.compiled.tables[s.label] for s in own]
         return [(t.symbol.label, t) for t in tables if any(self._is_there(c.value) for c in t.cells)]
 
+    def chosen(self) -> list[tuple[str, str]]:
+        """Definitions that are points found while running: `best`, `s = 0.1`."""
+        found: list[tuple[str, str]] = []
+        for table in self.program.compiled.tables.values():
+            for label, cell in cells_of(table):
+                if isinstance(cell.value, PointValue) and (payload := self.payload(cell.value.node)) is not None:
+                    found.append((label, f"{cell.value.axis.name} = {_plain(cell.value, payload)}"))
+        return found
+
     def _is_there(self, value: object) -> bool:
         node = node_of(value)
         return node is None or node.virtual or self.payload(node) is not None

@@ -20,7 +20,7 @@ from steerlang.language.values import ConditionValue
 
 from .results import ExpectationResult, Run
 from .settings import SteerlangError
-from .warnings import short_directions
+from .warnings import doubtful_vectors
 from .writing import write_files
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def _check_installed(plan: Plan) -> None:
 
 
 def _warn(run: Run, sink: EventSink) -> None:
-    """Say which extracted directions are too short to be trusted."""
-    for diagnostic in short_directions(run):
+    """Say which extracted vectors are not to be trusted unseen."""
+    for diagnostic in doubtful_vectors(run):
         run.found.append(diagnostic)
         sink.emit(DiagnosticEvent(diagnostic=diagnostic))
 

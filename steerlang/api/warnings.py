@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from steerlang.diagnostics import Diagnostic, Label, codes
+from steerlang.diagnostics.codes import Severity
 from steerlang.language.compiling import cells_of
 from steerlang.language.layers import spelled
 from steerlang.language.values import VectorValue
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 _SHORT = 0.02
 
 
-def short_directions(run: Run) -> Iterator[Diagnostic]:
-    """A warning for each extracted vector that is short at all its layers, or has no length at one."""
+def doubtful_vectors(run: Run) -> Iterator[Diagnostic]:
+    """Warnings of extracted vectors that are short, have no length at a layer, or were made of some pairs only."""
     seen: set[str] = set()
     for table in run.program.compiled.tables.values():
         for label, cell in cells_of(table):
@@ -30,14 +31,23 @@ def short_directions(run: Run) -> Iterator[Diagnostic]:
             seen.add(value.node.key)
             payload = run.payload(value.node)
             if payload is not None:
-                found = _judge(label, SteeringVector.of(payload))
-                if found is not None:
-                    yield Diagnostic(
-                        codes.SHORT_DIRECTION,
-                        found,
-                        Label(cell.symbol.span),
-                        help=("look at the token that is read (`steerlang plan`): pairs should differ there",),
-                    )
+                yield from _of_vector(label, SteeringVector.of(payload), Label(cell.symbol.span))
+
+
+def _of_vector(label: str, vector: SteeringVector, where: Label) -> Iterator[Diagnostic]:
+    found = _judge(label, vector)
+    if found is not None:
+        help = "look at the token that is read (`steerlang plan`): pairs should differ there"
+        yield Diagnostic(codes.SHORT_DIRECTION, found, where, help=(help,))
+    used, dropped = vector.provenance.get("pairs"), vector.provenance.get("left_out")
+    if isinstance(used, int) and isinstance(dropped, int) and dropped:
+        yield Diagnostic(
+            codes.TOKEN_NOT_FOUND,
+            f"`{label}` was made of {used} of {used + dropped} pairs: the others lack the token that is read",
+            where,
+            help=("look at the rendered pairs with `steerlang plan`, or read another token",),
+            level=Severity.WARNING,
+        )
 
 
 def _judge(label: str, vector: SteeringVector) -> str | None:

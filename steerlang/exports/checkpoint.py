@@ -16,7 +16,7 @@ from steerlang.weights.errors import disk_errors
 from steerlang.weights.layout import MAX_SHARD
 from steerlang.weights.planning import EditPlan
 from steerlang.weights.staging import Staging, busy_errors, check_target
-from steerlang.weights.writer import Progress, identity, receipt, write_shards
+from steerlang.weights.writer import FORMAT, Progress, identity, receipt, write_shards
 
 from .model_card import coefficients_file, model_card
 
@@ -43,7 +43,7 @@ def export_checkpoint(
     """Writes the folder beside `to` and renames it; gives its receipt.
 
     max_shard_size  bytes of tensors in one file
-    overwrite       whether a folder that is not empty may be replaced
+    overwrite       whether a folder that is not empty and was not written by an export may be replaced
     program         the text of the program, for the model card
     coefficients    by task vector, by block, for the card and `coefficients.json`
     digests         of the inputs, by their keys in the plan
@@ -53,7 +53,7 @@ def export_checkpoint(
     """
     target = Path(to)
     inputs = {c.name: c.folder for c in (*plan.checkpoints.values(), *(a.file for a in plan.adapters.values()))}
-    check_target(target, overwrite, inputs)
+    check_target(target, overwrite or _is_ours(target), inputs)
     with busy_errors(), disk_errors(target), Staging(target, identity(plan, max_shard_size)).opened() as staging:
         written = write_shards(plan, staging, max_shard_size, progress)
         found = receipt(written, digests)
@@ -64,6 +64,15 @@ def export_checkpoint(
         staging.write(RECEIPT, (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
         staging.publish()
     return found
+
+
+def _is_ours(target: Path) -> bool:
+    """Whether a folder was written by an export, as a file of results may be that a run replaces."""
+    try:
+        found = json.loads((target / RECEIPT).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("format") == FORMAT
 
 
 def _documents(

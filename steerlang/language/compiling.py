@@ -19,7 +19,7 @@ from .ordering import deep_enough, in_order
 from .overrides import bind_parameters
 from .registry import Registry
 from .types import Axes
-from .values import POISON, ExportValue, ReportValue, node_of
+from .values import POISON, CheckpointValue, ExportValue, ReportValue, node_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ def _same_outputs(tables: Mapping[str, Table]) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     for table in tables.values():
         for label, cell in cells_of(table):
-            if not isinstance(cell.value, (ExportValue, ReportValue)):
+            if not isinstance(cell.value, (CheckpointValue, ExportValue, ReportValue)):
                 continue
             other, place = first.setdefault(cell.value.path, (label, cell.value.span))
             if other != label:
@@ -138,7 +138,9 @@ def _same_outputs(tables: Mapping[str, Table]) -> list[Diagnostic]:
     return found
 
 
-def _written_twice(label: str, value: ExportValue | ReportValue, other: str, place: Span) -> Diagnostic:
+def _written_twice(
+    label: str, value: CheckpointValue | ExportValue | ReportValue, other: str, place: Span
+) -> Diagnostic:
     swept = place == value.span
     return error(
         codes.OUTPUT_EXISTS,

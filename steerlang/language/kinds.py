@@ -85,7 +85,12 @@ KINDS = (
         "concepts dict = decompose(before, method = kmeans, k = 8)",
     ),
     Kind("taskvector", "a difference of weights", (TASKVECTOR,), "taskvector to_digits = digits - base"),
-    Kind("coefficients", "numbers named by task vector and block", (COEFFICIENTS,), "coefficients c = learn(…)"),
+    Kind(
+        "coefficients",
+        "numbers named by task vector and block",
+        (COEFFICIENTS,),
+        'coefficients c = blockwise(set(glob("**.mlp.**"), 0.5), rest = 0.1)',
+    ),
     Kind(
         "steering",
         "a list of actions, usable on several models",

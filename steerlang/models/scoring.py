@@ -24,8 +24,8 @@ from steerlang.models.tokens import TokenisedItem, batches, pad
 class ScoredText:
     """A prompt and the tokens that follow it. A text scored as a whole has its first token as the prompt.
 
-    ``steered_as`` is what scopes take for the prompt where that is not ``prompt``: a text that a model only reads is all
-    prompt, though its tokens are scored.
+    ``steered_as`` is what scopes take for the prompt where that is not ``prompt``: a text that a model only reads is
+    all prompt, though its tokens are scored.
     """
 
     prompt: TokenisedItem

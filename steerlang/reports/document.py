@@ -25,6 +25,7 @@ def findings_document(findings: Findings) -> dict[str, Any]:
         "metrics": [_metric(t) for t in findings.metrics],
         "samples": [_samples(t) for t in findings.samples],
         "vectors": [_vector(t) for t in findings.vectors],
+        "chosen": [{"name": name, "point": point} for name, point in findings.chosen],
         "artifacts": [{"path": a.path, "bytes": a.bytes} for a in findings.artifacts],
     }
 

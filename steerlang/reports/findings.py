@@ -115,6 +115,7 @@ class Findings:
     vectors: Sequence[VectorTable] = ()
     artifacts: Sequence[Artifact] = ()
     tally: Tally = Tally()
+    chosen: Sequence[tuple[str, str]] = ()  # definitions that are points of a sweep, and the point: `best`, `s = 0.1`
 
 
 def label_text(axis: str, label: Label) -> str:

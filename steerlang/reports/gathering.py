@@ -39,6 +39,8 @@ class Finished(Protocol):
 
     def tables(self, kind: str) -> list[tuple[str, Any]]: ...
 
+    def chosen(self) -> list[tuple[str, str]]: ...
+
     def __getitem__(self, name: str) -> Any: ...
 
 
@@ -54,6 +56,7 @@ def gather(run: Finished) -> Findings:
         vectors=tuple(t for name, axes, cells in _results(run, "vector") for t in _vectors(name, axes, cells)),
         artifacts=tuple(_artifact(path) for path in run.artifacts),
         tally=_tally(run),
+        chosen=tuple(run.chosen()),
     )
 
 

@@ -29,7 +29,7 @@ def render(findings: Findings, screen: Screen) -> str:
     """All that a run found, as text that ends with a line break; expectations stand last, near the prompt."""
     sections = [
         *vectors(findings.vectors, screen), *metrics(findings.metrics, screen), *samples(findings.samples, screen),
-        *artifacts(findings, screen), *expectations(findings.expectations, screen),
+        *artifacts(findings, screen), *chosen(findings, screen), *expectations(findings.expectations, screen),
         [summary(findings.tally, screen)],
     ]
     return "\n".join("\n".join(lines) + "\n" for lines in sections if lines)
@@ -37,6 +37,13 @@ def render(findings: Findings, screen: Screen) -> str:
 
 def _heading(name: str, screen: Screen, note: str = "") -> str:
     return screen.paint(name, "bold") + (f"  {screen.paint(note, 'dim')}" if note else "")
+
+
+def chosen(findings: Findings, screen: Screen) -> list[list[str]]:
+    """The points that were chosen while running."""
+    if not findings.chosen:
+        return []
+    return [[_heading("chosen", screen), *columns([list(pair) for pair in findings.chosen], [False, False])]]
 
 
 # ---- vectors -------------------------------------------------------------------------------------------------------

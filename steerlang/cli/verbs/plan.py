@@ -28,6 +28,6 @@ def command(ctx: click.Context, path: str, detailed_exitcode: bool, selection: S
     api = api_of(ctx)
     program = api.load(path, inputs.parameters, settings(inputs))
     view = program.plan(selection.targets, selection.force)
-    code = ExitCode.WORK_TO_DO if detailed_exitcode and not view.plan.nothing_to_do else ExitCode.OK
+    code = ExitCode.WORK_TO_DO if detailed_exitcode and not view.nothing_to_do else ExitCode.OK
     make_view(output).planned(view, program.compiled, code)
     return code

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steerlang.graph.plan import Cost, Entry, Plan
 from steerlang.reports.findings import size
+from steerlang.reports.gathering import shown_path
 from steerlang.reports.layout import Screen, columns
 
 if TYPE_CHECKING:
@@ -26,9 +28,12 @@ def render_plan(view: PlanView, program: Compiled, screen: Screen, verbose: int 
             lines += [*_explanation(explanation, screen), ""]
     if running:
         lines += [screen.paint("steps", "bold"), *_steps(view, screen), ""]
+    if view.files:
+        lines += [screen.paint("files", "bold"), *_files(view, screen), ""]
     if cached and verbose:
         lines += [screen.paint("cached", "bold"), *(f"  {e.label}" for e in cached), ""]
-    lines.append(_summary(program.source.name, plan, running, len(cached), screen))
+    new = sum(not f.exists for f in view.files)
+    lines.append(_summary(program.source.name, plan, running, len(cached), new, screen))
     return "\n".join(lines) + "\n"
 
 
@@ -51,6 +56,11 @@ def _steps(view: PlanView, screen: Screen) -> list[str]:
     return columns(rows, [True, False, False, False, False])
 
 
+def _files(view: PlanView, screen: Screen) -> list[str]:
+    rows = [[f.label, screen.clean(shown_path(Path(f.path))), "replaced" if f.exists else "new"] for f in view.files]
+    return columns(rows, [False, False, False])
+
+
 def _row(entry: Entry, view: PlanView, screen: Screen) -> list[str]:
     reason = screen.cut(screen.clean(str(entry.reason)), max(24, screen.width // 2))
     return [screen.cut(entry.label, 36), reason, _cost(view.costs.get(entry.node.key))]
@@ -63,7 +73,9 @@ def _cost(cost: Cost | None) -> str:
     return ", ".join(part for part in (tokens, cost.note, size(cost.bytes) if cost.bytes else "") if part)
 
 
-def _summary(name: str, plan: Plan, running: int, cached: int, screen: Screen) -> str:
+def _summary(name: str, plan: Plan, running: int, cached: int, files: int, screen: Screen) -> str:
+    if not running and files:
+        return f"{name}: {screen.paint('files to write', 'yellow')}: {files}, {cached} cached"
     if not running:
         return f"{name}: {screen.paint('nothing to do', 'green')}, {cached} cached"
     steps = "1 step" if len(plan.steps) == 1 else f"{len(plan.steps)} steps"
