@@ -2,7 +2,7 @@
 
     python benchmarks/generation.py [--no-peers]
 
-Greedy, 8 prompts of 12 tokens, 32 new tokens, on two random Llamas; and the same for other libraries, each against its
+Greedy, 8 prompts of 12 tokens, 16 new tokens, on two random Llamas; and the same for other libraries, each against its
 own unsteered decoding.
 """
 
@@ -26,8 +26,8 @@ from steerlang.models.generation import generate
 from steerlang.models.overlay import Overlay
 from steerlang.models.sites import Site
 
-BATCH, PROMPT, STEPS = 8, 12, 32
-ROUNDS = {SMALL: 15, MIDDLE: 5}
+BATCH, PROMPT, STEPS = 8, 12, 16
+ROUNDS = {SMALL: 25, MIDDLE: 15}
 TARGETS = {"add": 1.03, "rotate": 1.10}
 OPERATORS: dict[str, Operator] = {"add": Add(), "rotate": Rotate()}
 

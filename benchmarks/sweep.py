@@ -76,6 +76,30 @@ def variants(folder: Path, size: Size) -> dict[str, Callable[[], Any]]:
     return found
 
 
+def limit() -> Table:
+    """What batching can give at all: one bare pass of one token, 128 rows together against 8 passes of 16 rows."""
+    table = Table(
+        f"The limit: one bare pass of one token, {len(SCALES) * PROMPTS} rows or {len(SCALES)} passes of {PROMPTS}",
+        ("layers × width", "together, CPU s", "one after another, CPU s", "times faster"),
+        notes=["Where the arithmetic of the rows fills a core, rows cost what they cost, together or not."],
+    )
+    for size in (SMALL, MIDDLE):
+        with tempfile.TemporaryDirectory() as folder:
+            model = load(save_model(Path(folder), size)).model
+        few = torch.ones(PROMPTS, 1, dtype=torch.long)
+        many = few.repeat(len(SCALES), 1)
+
+        def passes(ids: torch.Tensor, count: int, model: Any = model) -> None:
+            with torch.inference_mode():
+                for _ in range(count):
+                    model(input_ids=ids, use_cache=False)
+
+        acts = {"together": lambda p=passes, m=many: p(m, 4), "alone": lambda p=passes, f=few: p(f, 4 * len(SCALES))}
+        times = take_turns(acts, ROUNDS)
+        table.add(size.label, median(times, "together"), median(times, "alone"), ratio(times, "alone", "together"))
+    return table
+
+
 def main() -> None:
     one_thread()
     table = Table(
@@ -92,7 +116,7 @@ def main() -> None:
             found = ratio(times, alone, together)
             seconds = median(times, together), median(times, alone)
             table.add(size.label, what, *seconds, found, at_least(found, TARGET))
-    write("sweep", [table])
+    write("sweep", [table, limit()])
 
 
 if __name__ == "__main__":
