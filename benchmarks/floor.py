@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 
 
-def token_batches(tokenizer: Any, texts: Sequence[str], budget: int = 4096) -> list[Tensor]:
-    """Ids of the texts, longest first, in batches of at most `budget` tokens with their padding."""
+def token_batches(tokenizer: Any, texts: Sequence[str], budget: int = 1024) -> list[Tensor]:
+    """Ids of the texts, longest first, in batches of at most `budget` tokens with their padding.
+
+    The default is about the fastest on a CPU: larger batches leave its cache.
+    """
     rows = sorted((tokenizer(text)["input_ids"] for text in texts), key=len, reverse=True)
     found: list[Tensor] = []
     group: list[list[int]] = []

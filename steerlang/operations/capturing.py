@@ -46,7 +46,7 @@ def _pass(tasks: Sequence[Task], context: Context, resources: Resources) -> Iter
         drafts.append(states)
     context.progress(0, len(items), "texts")
     with Overlay(loaded, (recipe,)) if recipe else nullcontext():
-        found = capture(loaded, items, requests, batch_tokens=resources.batch_tokens)
+        found = capture(loaded, items, requests, batch_tokens=resources.reading_tokens(loaded))
     context.progress(len(items), len(items), "texts")
     for task, result, states in zip(tasks, found, drafts, strict=True):
         yield task.node, _payload(task, result, states)

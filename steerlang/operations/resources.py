@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from steerlang.models.loading import LoadedModel
 
 
+_CPU_TOKENS = 1024
+
+
 @dataclass(eq=False)
 class Resources:
     """One model is held at a time; asking for another lets the first go.
 
-    batch_tokens  how many tokens a batch holds at most (padding counts)
+    batch_tokens  how many tokens a batch holds at most (padding counts); fewer where texts are only read, on a CPU
     """
 
     device: str = "auto"
@@ -27,6 +30,13 @@ class Resources:
     trust_remote_code: bool = False
     batch_tokens: int = 4096
     _held: dict[str, LoadedModel] = field(default_factory=dict)
+
+    def reading_tokens(self, loaded: LoadedModel) -> int:
+        """How many tokens a batch holds at most where texts are read and nothing is generated.
+
+        On a CPU the activations of more tokens leave its cache, and each token takes up to 1.7 times as long.
+        """
+        return min(self.batch_tokens, _CPU_TOKENS) if loaded.device.type == "cpu" else self.batch_tokens
 
     def model(self, base: Node) -> LoadedModel:
         """The weights behind a `model.load` or `model.edit` node, loaded."""

@@ -39,7 +39,7 @@ def _perplexity(task: Task, context: Context) -> Payload:
         texts = _replies(payload, loaded) if payload.kind == "samples" else _texts(payload, loaded)
         if not any(t.completion for t in texts):
             raise fail(codes.RUN_FAILED, "there is no token to score", "give longer texts")
-        found = log_likelihoods(loaded, texts, recipes=(recipe,), batch_tokens=resources.batch_tokens)
+        found = log_likelihoods(loaded, texts, recipes=(recipe,), batch_tokens=resources.reading_tokens(loaded))
     losses = [-float(x) for x in found.total]
     counts = [int(n) for n in found.tokens]
     value = math.exp(sum(losses) / sum(counts))
@@ -83,7 +83,7 @@ def _kl_from(task: Task, context: Context) -> Payload:
         # What is scored is where the distribution is looked at: after every token but the last, or after the last.
         last = task.node.options["positions"] == "last"
         texts = [ScoredText(item, item.ids[-1:]) if last else ScoredText.whole(item, read=True) for item in items]
-        found = mean_kl(loaded, texts, recipes=(recipe,), batch_tokens=resources.batch_tokens)
+        found = mean_kl(loaded, texts, recipes=(recipe,), batch_tokens=resources.reading_tokens(loaded))
     return mean_of([float(x) for x in found if not math.isnan(float(x))]).payload()
 
 
@@ -99,7 +99,7 @@ def _logit_difference(task: Task, context: Context) -> Payload:
                 "choose texts that differ in their first token",
             )
         prompts = tokenised(loaded.tokenizer, task.value(task.node.inputs[1]).rows, "text", answer=True)
-        logits = next_token_logits(loaded, prompts, recipes=(recipe,), batch_tokens=resources.batch_tokens)
+        logits = next_token_logits(loaded, prompts, recipes=(recipe,), batch_tokens=resources.reading_tokens(loaded))
     return mean_of([float(row[target] - row[source]) for row in logits]).payload()
 
 
