@@ -28,6 +28,7 @@ from steerlang.language.values import (
     ReportValue,
     VectorValue,
 )
+from steerlang.reports.findings import selector_text
 
 from .reading import Reading, readings
 
@@ -146,7 +147,7 @@ def _model_lines(value: ModelValue) -> Iterator[str]:
         options = "".join(f", {k} = {v}" for k, v in action["options"].items())
         yield (
             f"{action['operator']} at layers {spelled(tuple(action['layers']))} of {value.layers}, "
-            f"site {_select(action['site'])}, tokens {_select(action['tokens'])}, scale {scales}{options}"
+            f"site {selector_text(action['site'])}, tokens {selector_text(action['tokens'])}, scale {scales}{options}"
         )
     yield f"modules {blocks}" if blocks else "modules are found when the model is loaded"
 
@@ -184,7 +185,7 @@ def _data_lines(value: DataValue) -> Iterator[str]:
 def _vector_lines(
     value: VectorValue, facts: Facts, store: Store, models: Mapping[str, ModelValue], costs: dict[str, Cost]
 ) -> Iterator[str]:
-    yield f"layers {spelled(value.layers)}, site {_select(value.site)}, width {value.width}"
+    yield f"layers {spelled(value.layers)}, site {selector_text(value.site)}, width {value.width}"
     node = value.node
     if node.operation != "extract":
         yield _options(node)
@@ -192,7 +193,8 @@ def _vector_lines(
         options: Any = node.options
         method = options["method"]
         chosen = "".join(f", {k} = {v}" for k, v in method["options"].items())
-        yield f"method {method['name']} (version {method['version']}){chosen}; tokens {_select(options['tokens'])}"
+        made = f"method {method['name']} (version {method['version']}){chosen}"
+        yield f"{made}; tokens {selector_text(options['tokens'])}"
         for capture in node.inputs:
             model = models.get(capture.inputs[0].key)
             if model is None or capture.operation != "capture":
@@ -256,11 +258,3 @@ def _short(value: Json) -> str:
         inner = ", ".join(f"{k} = {v}" for k, v in options.items()) if isinstance(options, dict) else ""
         return f"{value['name']}({inner})" if inner else str(value["name"])
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _select(value: Json) -> str:
-    """A selector as one writes it: `last`, `at("please")`."""
-    if not isinstance(value, dict):
-        return str(value)
-    arguments = [json.dumps(v, ensure_ascii=False) for k, v in value.items() if k != "select"]
-    return f"{value['select']}({', '.join(arguments)})" if arguments else str(value["select"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 Label = object  # a sweep value or the name of a model
 Labels = tuple[Label, ...]
@@ -152,3 +154,13 @@ def size(count: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
         amount /= 1024
     raise AssertionError("unreachable")
+
+
+def selector_text(value: Any) -> str:
+    """A selector, a site or a method's options as one writes them: `last`, `at("please")`, `center = none`."""
+    if not isinstance(value, dict):
+        return str(value)
+    if "select" not in value:
+        return ", ".join(f"{k} = {v}" for k, v in value.items())
+    arguments = [json.dumps(v, ensure_ascii=False) for k, v in value.items() if k != "select"]
+    return f"{value['select']}({', '.join(arguments)})" if arguments else str(value["select"])

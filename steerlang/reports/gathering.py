@@ -20,6 +20,7 @@ from .findings import (
     Tally,
     VectorTable,
     point_text,
+    selector_text,
 )
 
 Cells = Mapping[Labels, Any]
@@ -110,7 +111,10 @@ def _facts(vector: Any) -> dict[str, str]:
     facts = {"site": vector.site, "tokens": vector.tokens}
     facts |= {f"model {k}": v for k, v in vector.model.items()}
     facts |= {k if k == "method" else f"method {k}": v for k, v in vector.method.items()}
-    return {name: str(value) for name, value in facts.items() if value is not None}
+    used, dropped = vector.provenance.get("pairs"), vector.provenance.get("left_out")
+    if used is not None:
+        facts["pairs"] = f"{used} of {used + dropped}" if dropped else used
+    return {name: selector_text(value) for name, value in facts.items() if value not in (None, {})}
 
 
 def _artifact(path: Path) -> Artifact:
