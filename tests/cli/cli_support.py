@@ -43,6 +43,9 @@ class FakeRun:
 
     plan = SimpleNamespace(entries=())
 
+    def chosen(self) -> list[tuple[str, str]]:
+        return []
+
     def tables(self, kind: str) -> list[Any]:
         return []
 
