@@ -26,14 +26,14 @@ SECTIONS = {
     "validate": ("Checking programs", ""),
     "extraction": (
         "Extracting vectors",
-        "Measured with batches of 4,096 tokens. Since then texts are read 1,024 tokens at a time on a CPU, which made the\n"
-        "bare passes 1.5 times cheaper (5.6 to 3.7 CPU s); a single run against that floor gave 1.09 for capture, method\n"
-        "and report, repeng 1.95, steering-vectors 1.79, nnsight 1.33.",
+        "Measured with batches of 4,096 tokens. Since then texts are read 1,024 tokens at a time on a CPU, which made\n"
+        "the bare passes 1.5 times cheaper (5.6 to 3.7 CPU s); a single run against that floor gave 1.09 for capture,\n"
+        "method and report, repeng 1.95, steering-vectors 1.79, nnsight 1.33.",
     ),
     "generation": (
         "Steered generation",
-        "Differences between runs on a shared machine reach five hundredths on the larger model: an earlier run gave 0.99\n"
-        "for an addition in our own loop there.",
+        "Differences between runs on a shared machine reach five hundredths on the larger model: an earlier run gave\n"
+        "0.99 for an addition in our own loop there.",
     ),
     "sweep": ("Sweeps", "All points of a sweep are rows of one batch."),
     "hooks": ("Hooks", ""),
