@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from steerlang.engine.payload import Payload
-from steerlang.graph.node import Node
 from steerlang.language.values import ModelValue
 
 if TYPE_CHECKING:
@@ -29,8 +27,8 @@ class RunModel:
         from steerlang.models.overlay import Overlay
         from steerlang.operations.recipes import recipe_of
 
-        loaded = self._run.resources.model(self._value.base)
-        _, recipe = recipe_of(self._value.node, self._payload)
+        loaded = self._run.resources.model(self._value.base, self._run.result)
+        _, recipe = recipe_of(self._value.node, self._run.result)
         self._stack = ExitStack()
         self._stack.enter_context(Overlay(loaded, (recipe,)))
         return loaded.model
@@ -43,21 +41,15 @@ class RunModel:
     @property
     def tokenizer(self) -> Any:
         """The Hugging Face tokenizer, padding on the left."""
-        return self._run.resources.model(self._value.base).tokenizer
+        return self._run.resources.model(self._value.base, self._run.result).tokenizer
 
     def generate(self, prompts: str | Sequence[str], max_new_tokens: int = 32) -> list[str]:
         """Greedy continuations of prompts, without the prompts themselves."""
         from steerlang.operations.generating import continue_texts
 
         texts = [prompts] if isinstance(prompts, str) else list(prompts)
-        loaded = self._run.resources.model(self._value.base)
-        return continue_texts(loaded, self._value.node, self._payload, texts, max_new_tokens)
-
-    def _payload(self, node: Node) -> Payload:
-        found = self._run.payload(node)
-        if found is None:
-            raise KeyError(f"a vector this model needs was not made ({self._run.plan.label(node)})")
-        return found
+        loaded = self._run.resources.model(self._value.base, self._run.result)
+        return continue_texts(loaded, self._value.node, self._run.result, texts, max_new_tokens)
 
     def __repr__(self) -> str:
         return f"<model {self._value.name}>"

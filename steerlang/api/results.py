@@ -174,6 +174,13 @@ class Run:
         except KeyError:
             return None
 
+    def result(self, node: Node) -> Payload:
+        """The stored result of a node. Raises KeyError with its name when it was not carried out."""
+        found = self.payload(node)
+        if found is None:
+            raise KeyError(f"a result that is needed was not made ({self.plan.label(node)})")
+        return found
+
     def wanted(self, kind: str) -> list[Symbol]:
         """The program's own definitions of a kind, in the order written; of the targets only, where there are some."""
         own = self.program.compiled.module.symbols.values()

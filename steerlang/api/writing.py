@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from steerlang.diagnostics import Diagnostic, codes, error
 from steerlang.engine.events import ArtifactWritten, DiagnosticEvent, EventSink
+from steerlang.graph.node import carried_out_inputs
 from steerlang.language.compiling import cells_of
 from steerlang.language.values import CheckpointValue, ExportValue, ReportValue
 
@@ -61,16 +62,19 @@ def _export(run: Run, value: ExportValue) -> Path | None:
     return None if payload is None else write_export(payload, Path(value.path), value.overwrite)
 
 
-def _checkpoint(run: Run, value: CheckpointValue) -> Path | Diagnostic:
+def _checkpoint(run: Run, value: CheckpointValue) -> Path | Diagnostic | None:
     from steerlang.exports.checkpoint import export_checkpoint
-    from steerlang.operations.editing import digests_of, plan_of
+    from steerlang.operations.editing import digests_of, learned_by, plan_of
     from steerlang.weights.errors import WeightsError
 
+    if any(run.payload(n) is None for n in carried_out_inputs(value.node)):
+        return None
     try:
-        plan = plan_of(value.node, value.dtype)
+        plan = plan_of(value.node, run.result, value.dtype)
         export_checkpoint(
             plan, value.path, max_shard_size=value.shard_bytes, overwrite=value.overwrite,
             program=run.program.compiled.source.text, digests=digests_of(value.node),
+            coefficients=learned_by(value.node, run.result),
         )  # fmt: skip
     except WeightsError as e:
         return error(e.code, value.span, e.message, help=e.help, notes=e.notes)

@@ -35,7 +35,7 @@ class Capture:
 
 def _pass(tasks: Sequence[Task], context: Context, resources: Resources) -> Iterator[tuple[Node, Payload]]:
     base, recipe = recipe_of(tasks[0].node.inputs[0], tasks[0].value)
-    loaded = resources.model(base)
+    loaded = resources.model(base, tasks[0].value)
     unique: dict[tuple[int, ...], int] = {}
     items: list[TokenisedItem] = []
     wanted = [_unique(_items(task, loaded), unique, items) for task in tasks]

@@ -2,35 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from steerlang.engine.payload import Payload
 from steerlang.exports.checkpoint import export_checkpoint
-from steerlang.graph.node import Node
+from steerlang.graph.node import Json, Node
 from steerlang.weights.checkpoint import Checkpoint
 from steerlang.weights.expression import from_json
 from steerlang.weights.planning import EditPlan, plan_edit
 
+from .coefficients import Coefficients
 
-def plan_of(node: Node, dtype: str | None = None) -> EditPlan:
-    """What a `model.edit` node does to every tensor. Raises WeightsError; reads headers only."""
-    checkpoints = {n.key: Checkpoint.open(Path(n.locators["path"]), n.locators["name"]) for n in node.inputs}
-    expression: Any = from_json(node.options["expression"])
-    return plan_edit(expression, checkpoints, dtype=dtype)
+# The result of an input, for coefficients that were learned.
+Value = Callable[[Node], Payload]
+
+
+def plan_of(node: Node, value: Value | None = None, dtype: str | None = None) -> EditPlan:
+    """What a `model.edit` node does to every tensor. Raises WeightsError; reads headers only.
+
+    value  gives the results of the node's inputs; without it learned coefficients count as 1, which tells everything
+           but the numbers
+    """
+    expression: Any = from_json(settled(node.options["expression"], node.inputs, value))
+    return plan_edit(expression, checkpoints_of(node), dtype=dtype)
+
+
+def checkpoints_of(node: Node) -> dict[str, Checkpoint]:
+    """The models that take part, by their key in the plan."""
+    return {n.key: Checkpoint.open(Path(n.locators["path"]), n.locators["name"]) for n in _models(node)}
 
 
 def digests_of(node: Node) -> dict[str, str]:
     """The digest of every model that takes part, by its key in the plan."""
-    return {n.key: str(n.options["identity"]) for n in node.inputs}
+    return {n.key: str(n.options["identity"]) for n in _models(node)}
+
+
+def learned_by(node: Node, value: Value) -> dict[str, dict[str, float]]:
+    """The learned coefficients that an edit uses: by task vector, by block."""
+    found: dict[str, dict[str, float]] = {}
+    for one in node.inputs:
+        if one.result == "coefficients":
+            found.update(Coefficients.of(value(one)).by_vector())
+    return found
+
+
+def settled(term: Json, inputs: tuple[Node, ...], value: Value | None) -> Json:
+    """A term in which learned coefficients are replaced by their numbers, or by 1 where these are not known."""
+    if isinstance(term, list):
+        return [settled(t, inputs, value) for t in term]
+    if not isinstance(term, Mapping):
+        return term
+    if term.get("is") == "Learned":
+        if value is None:
+            return 1.0
+        source = next(n for n in inputs if n.key == term["of"])
+        return Coefficients.of(value(source)).term(int(term["vector"]))  # type: ignore[arg-type]
+    return {name: settled(part, inputs, value) for name, part in term.items()}
 
 
 @contextmanager
-def materialised(node: Node) -> Iterator[Path]:
+def materialised(node: Node, value: Value) -> Iterator[Path]:
     """The edited model as a folder, there while inside: exactly what an export of it would be. Raises WeightsError."""
     with TemporaryDirectory(prefix="steerlang-") as temporary:
         folder = Path(temporary) / "model"
-        export_checkpoint(plan_of(node), folder)
+        export_checkpoint(plan_of(node, value), folder)
         yield folder
+
+
+def _models(node: Node) -> list[Node]:
+    return [n for n in node.inputs if n.operation == "model.load"]

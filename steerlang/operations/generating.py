@@ -34,7 +34,7 @@ def _together(tasks: Sequence[Task], context: Context, resources: Resources) -> 
     for task in tasks:
         base, recipe = recipe_of(task.node.inputs[0], task.value)
         recipes.append(recipe)
-    loaded = resources.model(base)
+    loaded = resources.model(base, tasks[0].value)
     rows = tasks[0].value(tasks[0].node.inputs[1]).rows
     prompts = tokenised(loaded.tokenizer, rows, "text", answer=True)
     options: Any = tasks[0].node.options

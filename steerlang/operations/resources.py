@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from steerlang.graph.node import Node
 
-from .editing import materialised
+from .editing import Value, materialised
 
 if TYPE_CHECKING:
     from steerlang.models.loading import LoadedModel
@@ -38,17 +38,17 @@ class Resources:
         """
         return min(self.batch_tokens, _CPU_TOKENS) if loaded.device.type == "cpu" else self.batch_tokens
 
-    def model(self, base: Node) -> LoadedModel:
-        """The weights behind a `model.load` or `model.edit` node, loaded."""
+    def model(self, base: Node, value: Value) -> LoadedModel:
+        """The weights behind a `model.load` or `model.edit` node, loaded; `value` gives what learned edits need."""
         found = self._held.get(base.key)
         if found is None:
             self._held.clear()  # before loading: two models at once may not fit
-            found = self._held[base.key] = self._load(base)
+            found = self._held[base.key] = self._load(base, value)
         return found
 
-    def _load(self, base: Node) -> LoadedModel:
+    def _load(self, base: Node, value: Value) -> LoadedModel:
         if base.operation == "model.edit":
-            with materialised(base) as folder:
+            with materialised(base, value) as folder:
                 return self._load_folder(folder, base)
         return self._load_folder(Path(base.locators["path"]), base)
 

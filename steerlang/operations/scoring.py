@@ -28,7 +28,7 @@ _DRAWS = 1000
 def _model(task: Task, node: Node, context: Context) -> tuple[LoadedModel, Node, Recipe, Resources]:
     resources: Any = context.resources
     base, recipe = recipe_of(node, task.value)
-    return resources.model(base), base, recipe, resources
+    return resources.model(base, task.value), base, recipe, resources
 
 
 def _perplexity(task: Task, context: Context) -> Payload:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from steerlang.api import Settings, check_text, load
+from steerlang.engine.payload import Payload
 from steerlang.graph.node import Node
 from steerlang.operations.editing import digests_of, materialised, plan_of
 from steerlang.operations.resources import Resources
@@ -31,12 +32,16 @@ def edit(project: Path, text: str, head: str = HEAD) -> Node:
     return compiled.graph.roots["x"]
 
 
+def nothing_learned(node: Node) -> Payload:
+    raise AssertionError(f"{node} is asked for, and nothing was learned")
+
+
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     return dict(load_file(folder / "model.safetensors"))
 
 
 def made(node: Node) -> dict[str, torch.Tensor]:
-    with materialised(node) as folder:
+    with materialised(node, nothing_learned) as folder:
         return {name: tensor.clone() for name, tensor in weights(folder).items()}
 
 
@@ -146,9 +151,9 @@ def test_digests_are_those_of_the_models(project: Path) -> None:
 def test_models_are_loaded_from_a_folder_that_goes_again(project: Path, both: Any) -> None:
     resources = Resources(device="cpu", threads=1)
     node = edit(project, "base + 0.5 * t")
-    model = resources.model(node).model
+    model = resources.model(node, nothing_learned).model
     name = "model.layers.1.self_attn.q_proj.weight"
     torch.testing.assert_close(
         model.state_dict()[name], 0.5 * (both[0][name] + both[1][name]), rtol=1e-6, atol=1e-6
     )
-    assert resources.model(node).model is model
+    assert resources.model(node, nothing_learned).model is model
