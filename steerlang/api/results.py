@@ -17,6 +17,7 @@ from steerlang.language.modules import Symbol
 from steerlang.language.types import Axes
 from steerlang.language.values import (
     POISON,
+    CoefficientsSetValue,
     ConditionValue,
     DataValue,
     MetricValue,
@@ -27,6 +28,7 @@ from steerlang.language.values import (
     VectorValue,
     node_of,
 )
+from steerlang.operations.coefficients import Coefficients
 from steerlang.operations.metric import Metric
 from steerlang.operations.vector import SteeringVector
 from steerlang.source import Span
@@ -214,8 +216,9 @@ class Run:
 
             return RunModel(value, self)
         if not isinstance(
-            value, (VectorValue, SamplesValue, MetricValue, ConditionValue, PointValue, DataValue, StatesValue)
-        ):
+            value, (VectorValue, SamplesValue, MetricValue, ConditionValue, PointValue, DataValue, StatesValue,
+                    CoefficientsSetValue)
+        ) or value.node is None:  # fmt: skip
             return None if value is POISON else value
         payload = self.payload(value.node)
         if payload is None:
@@ -225,6 +228,9 @@ class Run:
 
 def _plain(value: object, payload: Payload) -> Any:
     """A stored result as a plain object."""
+    if isinstance(value, CoefficientsSetValue):
+        assert value.node is not None
+        return Coefficients.of(payload, value.node)
     if isinstance(value, VectorValue):
         return SteeringVector.of(payload)
     if isinstance(value, SamplesValue):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steerlang.diagnostics import Diagnostic, codes, error
 from steerlang.engine.events import ArtifactWritten, DiagnosticEvent, EventSink
-from steerlang.graph.node import carried_out_inputs
+from steerlang.engine.payload import Payload
+from steerlang.graph.node import Node, carried_out_inputs
 from steerlang.language.compiling import cells_of
 from steerlang.language.values import CheckpointValue, ExportValue, ReportValue
 
@@ -59,7 +61,18 @@ def _export(run: Run, value: ExportValue) -> Path | None:
     from steerlang.exports.files import write_export
 
     payload = run.payload(value.node)
-    return None if payload is None else write_export(payload, Path(value.path), value.overwrite)
+    if payload is None:
+        return None
+    if value.node.result == "coefficients":
+        payload = _named(payload, value.node)
+    return write_export(payload, Path(value.path), value.overwrite)
+
+
+def _named(payload: Payload, node: Node) -> Payload:
+    """Coefficients with the names of their task vectors, which the store does not know."""
+    from steerlang.operations.coefficients import names_of
+
+    return replace(payload, meta={**payload.meta, "vectors": list(names_of(node))})
 
 
 def _checkpoint(run: Run, value: CheckpointValue) -> Path | Diagnostic | None:

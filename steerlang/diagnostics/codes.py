@@ -114,6 +114,7 @@ CENTRED_PCA = _warning("SL711", "centred-pca", "centred PCA removes the mean dif
 LARGE_SCALE = _warning("SL712", "large-scale", "a scale is so large that the model is likely to break")
 SHORT_DIRECTION = _warning("SL713", "short-direction", "a direction is short beside the states it was read from")
 FLOAT_EQUALITY = _warning("SL714", "float-equality", "an expectation compares measured numbers for equality")
+DATA_REUSED = _warning("SL728", "data-reused", "data that is learned from is also used to select or to report")
 
 # SL8xx while running
 OUT_OF_MEMORY = _error("SL801", "out-of-memory", "memory ran out")

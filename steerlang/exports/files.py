@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from steerlang import __version__
+from steerlang.data.coefficients import NamedCoefficients, write_coefficients
 from steerlang.engine.payload import Payload
 
 MARK = "steerlang"
@@ -30,6 +31,7 @@ def write_export(payload: Payload, path: Path, overwrite: bool = False) -> Path:
         "vector": (_vector, _our_vector),
         "samples": (_samples, _our_samples),
         "metric": (_metric, _our_metric),
+        "coefficients": (_coefficients, _our_coefficients),
     }[payload.kind]
     if path.exists() and not overwrite and not (path.is_file() and ours(path)):
         raise ExportRefused(path)
@@ -82,6 +84,13 @@ def _metric(payload: Payload) -> bytes:
     return (json.dumps(document, sort_keys=True, indent=2) + "\n").encode()
 
 
+def _coefficients(payload: Payload) -> bytes:
+    meta: Any = payload.meta
+    rows = zip(meta["vectors"], payload.tensors["values"].tolist(), strict=True)
+    values = {name: dict(zip(meta["blocks"], row, strict=True)) for name, row in rows}
+    return write_coefficients(NamedCoefficients(meta["partition"], values)).encode()
+
+
 def _recognise(read: Callable[[Path], bool]) -> Callable[[Path], bool]:
     def recognised(path: Path) -> bool:
         try:
@@ -109,4 +118,5 @@ def _row(path: Path) -> bool:
 
 _our_vector = _recognise(_header)
 _our_samples = _recognise(_row)
+_our_coefficients = _recognise(lambda path: MARK in json.loads(path.read_text(encoding="utf-8")))
 _our_metric = _recognise(lambda path: MARK in json.loads(path.read_text(encoding="utf-8")))

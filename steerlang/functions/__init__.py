@@ -9,11 +9,13 @@ from steerlang.language.registry import Registry
 
 from . import (
     algebra,
+    blocks,
     choosing,
     composition,
     exports,
     extraction,
     generation,
+    learning,
     metrics,
     parameters,
     selectors,
@@ -35,6 +37,8 @@ FAMILIES = (
     exports,
     weights,
     composition,
+    blocks,
+    learning,
 )
 
 

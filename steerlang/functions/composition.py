@@ -10,10 +10,10 @@ from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Flag, ListOf, Methods, Number, Text, Value
 from steerlang.language.signature import Call, Function, Method, MethodChoice, Parameter
 from steerlang.language.types import COEFFICIENTS, MODEL, NUMBER, PATTERN, RULE, TASKVECTOR
-from steerlang.language.values import POISON, CoefficientsValue, ModelValue
+from steerlang.language.values import POISON, CoefficientsSetValue, CoefficientsValue, ModelValue
 
 from .terms import Term
-from .weights import composed_vector, slerped
+from .weights import belong, composed_vector, slerped, sources
 
 _DENSITY = "the share of entries kept"
 _NORMALIZE = {
@@ -105,6 +105,8 @@ def _over_depth(call: Call, _: Lowering) -> CoefficientsValue:
 
 def _compose(call: Call, low: Lowering) -> Any:
     vectors, given = call["vectors"], call["coefficients"]
+    if any(isinstance(c, CoefficientsSetValue) for c in given):
+        return _compose_found(call, low)
     if len(given) == 1 and len(vectors) > 1:
         given = given * len(vectors)
     if len(given) != len(vectors):
@@ -121,6 +123,26 @@ def _compose(call: Call, low: Lowering) -> Any:
     return composed_vector(vectors, numbers, choice.method.name, _json(choice), call.span, low)
 
 
+def _compose_found(call: Call, low: Lowering) -> Any:
+    """Composition with coefficients that belong together: learned, searched, or read from a file."""
+    vectors, given, choice = call["vectors"], call["coefficients"], call["method"]
+    if len(given) > 1:
+        message = "coefficients of several task vectors stand alone, not among others"
+        low.report(
+            error(codes.ARGUMENT_TYPE, call.where("coefficients"), message, help="write `coefficients = strength`")
+        )
+        return POISON
+    if choice.method.name != "linear":
+        message = f"these coefficients are those of a weighted sum, not of `{choice.method.name}`"
+        low.report(error(codes.ARGUMENT_TYPE, call.where("method"), message, help="leave out `method`"))
+        return POISON
+    found: CoefficientsSetValue = given[0]
+    if not belong(found, vectors, call.where("coefficients"), low):
+        return POISON
+    numbers: list[Json] = [dict(term) for term in found.terms]
+    return composed_vector(vectors, numbers, "linear", {}, call.span, low, sources(found))
+
+
 def _json(choice: MethodChoice) -> dict[str, Json]:
     """The options of a method; they are numbers, words and flags."""
     return {name: value for name, value in choice.options.items() if isinstance(value, (bool, int, float, str))}
@@ -129,6 +151,10 @@ def _json(choice: MethodChoice) -> dict[str, Json]:
 def _slerp(call: Call, low: Lowering) -> Any:
     first: ModelValue = call["first"]
     t = call["t"]
+    if isinstance(t, CoefficientsSetValue):
+        message = "`t` says how far to go, and these are coefficients of task vectors"
+        low.report(error(codes.ARGUMENT_TYPE, call.where("t"), message, help="give a number, or `over_depth(…)`"))
+        return POISON
     return slerped(
         first, call["second"], dict(t.term) if isinstance(t, CoefficientsValue) else float(t), call.span, low
     )

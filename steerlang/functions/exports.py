@@ -9,8 +9,15 @@ from steerlang.graph.facts import Trouble
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Flag, Text, Value
 from steerlang.language.signature import Call, Function, Parameter
-from steerlang.language.types import EXPORT, METRIC, MODEL, REPORT, SAMPLES, SIZE, VECTOR
-from steerlang.language.values import POISON, CheckpointValue, ExportValue, ModelValue, ReportValue
+from steerlang.language.types import COEFFICIENTS, EXPORT, METRIC, MODEL, REPORT, SAMPLES, SIZE, VECTOR
+from steerlang.language.values import (
+    POISON,
+    CheckpointValue,
+    CoefficientsSetValue,
+    ExportValue,
+    ModelValue,
+    ReportValue,
+)
 
 from .reports import report
 
@@ -42,6 +49,16 @@ def _file(ending: str) -> Any:
         return ExportValue(call["value"].node, path, call["overwrite"], call.span)
 
     return lower
+
+
+def _coefficients(call: Call, low: Lowering) -> Any:
+    value = call["value"]
+    if not isinstance(value, CoefficientsSetValue) or value.node is None:
+        message = "these coefficients are written in the program already"
+        help = "export what `learn` or `search` finds"
+        low.report(error(codes.ARGUMENT_TYPE, call.where("value"), message, help=help))
+        return POISON
+    return _file(".json")(call, low)
 
 
 def _html(call: Call, low: Lowering) -> Any:
@@ -104,6 +121,15 @@ FUNCTIONS = (
         (_TO, _OVERWRITE),
         EXPORT,
         _file(".json"),
+    ),
+    Function(
+        "coefficients_file",
+        "coefficients as JSON, by task vector and block",
+        "exports",
+        (Parameter("value", Value((COEFFICIENTS,)), "coefficients that `learn` or `search` found"),),
+        (_TO, _OVERWRITE),
+        EXPORT,
+        _coefficients,
     ),
     Function(
         "checkpoint",

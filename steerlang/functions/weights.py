@@ -6,6 +6,7 @@ models stand as the keys of their nodes; nothing is read here but what the heade
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Flag, Number, Value
 from steerlang.language.signature import Call, Function, Operator, Parameter
 from steerlang.language.types import COEFFICIENTS, MODEL, NUMBER, TASKVECTOR
-from steerlang.language.values import POISON, CoefficientsValue, ModelValue, TaskVectorValue
+from steerlang.language.values import POISON, CoefficientsSetValue, CoefficientsValue, ModelValue, TaskVectorValue
 from steerlang.source import Span
 
 from .matching import matched
@@ -55,8 +56,10 @@ def _term(vector: TaskVectorValue) -> Term:
     return term
 
 
-def _derived(term: Term, vectors: tuple[TaskVectorValue, ...], span: Span, low: Lowering) -> Any:
-    """A task vector made of others, all taken from one base."""
+def _derived(
+    term: Term, vectors: tuple[TaskVectorValue, ...], span: Span, low: Lowering, found: tuple[Node, ...] = ()
+) -> Any:
+    """A task vector made of others, all taken from one base; `found` are nodes that coefficients in it come from."""
     first = vectors[0]
     for other in vectors[1:]:
         if other.base != first.base:
@@ -65,7 +68,7 @@ def _derived(term: Term, vectors: tuple[TaskVectorValue, ...], span: Span, low: 
             )
             low.report(error(codes.PROVENANCE_MISMATCH, span, message, help="combine task vectors of one base"))
             return POISON
-    inputs = tuple(sorted({n for v in vectors for n in v.node.inputs}, key=lambda n: n.key))
+    inputs = tuple(sorted({*found, *(n for v in vectors for n in v.node.inputs)}, key=lambda n: n.key))
     node = low.node("taskvector", {"term": term}, inputs, "taskvector", virtual=True)
     return TaskVectorValue(node, first.base, first.base_name)
 
@@ -80,8 +83,31 @@ def _minus(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
 
 
 def _times(vector: TaskVectorValue, by: Any, span: Span, low: Lowering) -> Any:
+    if isinstance(by, CoefficientsSetValue):
+        if not belong(by, [vector], span, low):
+            return POISON
+        return _derived(scaled(_term(vector), dict(by.terms[0])), (vector,), span, low, sources(by))
     coefficient: Json = dict(by.term) if isinstance(by, CoefficientsValue) else float(by)
     return _derived(scaled(_term(vector), coefficient), (vector,), span, low)
+
+
+def belong(found: CoefficientsSetValue, vectors: Sequence[TaskVectorValue], span: Span, low: Lowering) -> bool:
+    """Whether coefficients are those of these task vectors, in this order; else it is reported."""
+    names = ", ".join(f"`{name}`" for name in found.names)
+    if len(found.terms) != len(vectors):
+        message = f"these coefficients are of {len(found.terms)} task vectors ({names}), and {len(vectors)} are given"
+    elif found.vectors and list(found.vectors) != [_term(v) for v in vectors]:
+        message = f"these coefficients were found for other task vectors: {names}"
+    else:
+        return True
+    help = f"compose what they were found for, in the same order: `compose([{', '.join(found.names)}], …)`"
+    low.report(error(codes.PROVENANCE_MISMATCH, span, message, help=help))
+    return False
+
+
+def sources(found: CoefficientsSetValue) -> tuple[Node, ...]:
+    """The node that finds coefficients, where they are not known beforehand."""
+    return () if found.node is None else (found.node,)
 
 
 def _over(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
@@ -110,8 +136,9 @@ def composed_vector(
     options: dict[str, Json],
     span: Span,
     low: Lowering,
+    found: tuple[Node, ...] = (),
 ) -> Any:
-    """Several task vectors made one by a method."""
+    """Several task vectors made one by a method; `found` are nodes that coefficients come from."""
     terms: list[Json] = [_term(v) for v in vectors]
     term: Term = {
         "is": "Composed",
@@ -120,7 +147,7 @@ def composed_vector(
         "method": method,
         "options": {"is": "Options", **options},
     }
-    return _derived(term, tuple(vectors), span, low)
+    return _derived(term, tuple(vectors), span, low, found)
 
 
 # ---- edited models -------------------------------------------------------------------------------------------------

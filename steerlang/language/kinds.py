@@ -5,6 +5,7 @@ from __future__ import annotations
 from .registry import Kind
 from .types import (
     ACTIVATIONS,
+    BLOCKS,
     BOOL,
     COEFFICIENTS,
     CONCEPTS,
@@ -43,6 +44,7 @@ LET_TYPES = (
     DURATION,
     POINT,
     LAYERS,
+    BLOCKS,
     METRIC,
     list_of(NUMBER),
     list_of(TEXT),
@@ -63,7 +65,7 @@ KINDS = (
     Kind(
         "sweep", "takes each value in turn; what depends on it gains the axis", (SWEEP,), "sweep s = [0.0, 0.05, 0.1]"
     ),
-    Kind("let", "a number, text, list, range or chosen point", LET_TYPES, "let middle = 25%..75%"),
+    Kind("let", "a number, text, list, range, blocks or chosen point", LET_TYPES, "let middle = 25%..75%"),
     Kind("model", "a model, an edited one or a steered one", (MODEL,), 'model base = hf("models/courtesy")'),
     Kind(
         "data",

@@ -111,6 +111,21 @@ class CoefficientsValue:
 
 
 @dataclass(frozen=True, eq=False)
+class CoefficientsSetValue:
+    """Coefficients of several task vectors: a term for each, in their order.
+
+    node     what finds them while running; None where they are known
+    vectors  the terms of the task vectors they were found for; empty where they come from a file
+    names    what those vectors are called
+    """
+
+    terms: tuple[Mapping[str, Json], ...]
+    names: tuple[str, ...]
+    node: Node | None = None
+    vectors: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class CheckpointValue:
     """A model to write as a folder."""
 

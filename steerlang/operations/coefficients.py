@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steerlang.engine.payload import Payload
-from steerlang.graph.node import Json
+from steerlang.graph.node import Json, Node
 
 KIND = "coefficients"
 
@@ -32,22 +32,19 @@ class Coefficients:
     found: Mapping[str, Json] = field(default_factory=dict, repr=False)
 
     def payload(self) -> Payload:
+        """As it is stored: without the names of the task vectors, which are no part of what was computed."""
         meta: dict[str, Json] = {
-            "vectors": list(self.vectors),
-            "blocks": list(self.blocks),
-            "partition": dict(self.partition),
-            "found": dict(self.found),
-        }
+            "blocks": list(self.blocks), "partition": dict(self.partition), "found": dict(self.found),
+        }  # fmt: skip
         values = np.ascontiguousarray(self.values, np.float32)
         return Payload(KIND, meta, {"values": values}, tuple(dict(r) for r in self.history))
 
     @classmethod
-    def of(cls, payload: Payload) -> Coefficients:
+    def of(cls, payload: Payload, node: Node) -> Coefficients:
+        """The result of a `learn` or `search` node, named as the program names its task vectors."""
         meta: Any = payload.meta
         values = np.array(payload.tensors["values"], np.float32)
-        return cls(
-            tuple(meta["vectors"]), tuple(meta["blocks"]), values, meta["partition"], payload.rows, meta["found"]
-        )
+        return cls(names_of(node), tuple(meta["blocks"]), values, meta["partition"], payload.rows, meta["found"])
 
     def term(self, vector: int) -> Json:
         """The coefficients of one task vector as a term of `weights.expression`."""
@@ -63,3 +60,12 @@ class Coefficients:
 
     def __getitem__(self, vector: str) -> dict[str, float]:
         return self.by_vector()[vector]
+
+
+def names_of(node: Node) -> tuple[str, ...]:
+    """What the task vectors of a `learn` or `search` node are called, each by another name."""
+    found: list[str] = []
+    for name in node.locators["vectors"].split("\n"):
+        twin = sum(other == name or other.startswith(f"{name} (") for other in found)
+        found.append(f"{name} ({twin + 1})" if twin else name)
+    return tuple(found)

@@ -46,7 +46,7 @@ def learned_by(node: Node, value: Value) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for one in node.inputs:
         if one.result == "coefficients":
-            found.update(Coefficients.of(value(one)).by_vector())
+            found.update(Coefficients.of(value(one), one).by_vector())
     return found
 
 
@@ -60,7 +60,7 @@ def settled(term: Json, inputs: tuple[Node, ...], value: Value | None) -> Json:
         if value is None:
             return 1.0
         source = next(n for n in inputs if n.key == term["of"])
-        return Coefficients.of(value(source)).term(int(term["vector"]))  # type: ignore[arg-type]
+        return Coefficients.of(value(source), source).term(int(term["vector"]))  # type: ignore[arg-type]
     return {name: settled(part, inputs, value) for name, part in term.items()}
 
 

@@ -86,6 +86,22 @@ class VectorTable:
 
 
 @dataclass(frozen=True)
+class CoefficientTable:
+    """Coefficients that were found: `values[i][j]` of task vector `vectors[i]` and block `blocks[j]`.
+
+    losses  the loss before each step, in order; empty where nothing was learned
+    facts   how they were found, in words
+    """
+
+    name: str
+    vectors: tuple[str, ...]
+    blocks: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+    losses: tuple[float, ...] = ()
+    facts: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
 class Artifact:
     """A file the run wrote, under the path it is shown by."""
 
@@ -115,6 +131,7 @@ class Findings:
     metrics: Sequence[MetricTable] = ()
     samples: Sequence[SampleTable] = ()
     vectors: Sequence[VectorTable] = ()
+    coefficients: Sequence[CoefficientTable] = ()
     artifacts: Sequence[Artifact] = ()
     tally: Tally = Tally()
     chosen: Sequence[tuple[str, str]] = ()  # definitions that are points of a sweep, and the point: `best`, `s = 0.1`

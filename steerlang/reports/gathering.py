@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from .findings import (
     Artifact,
+    CoefficientTable,
     Expected,
     Findings,
     Labels,
@@ -55,6 +56,7 @@ def gather(run: Finished) -> Findings:
         metrics=tuple(_metric(name, axes, cells) for name, axes, cells in _results(run, "metric")),
         samples=tuple(t for name, axes, cells in _results(run, "samples") for t in _samples(name, axes, cells)),
         vectors=tuple(t for name, axes, cells in _results(run, "vector") for t in _vectors(name, axes, cells)),
+        coefficients=tuple(t for name, axes, cells in _results(run, "coefficients") for t in _found(name, axes, cells)),
         artifacts=tuple(_artifact(path) for path in run.artifacts),
         tally=_tally(run),
         chosen=tuple(run.chosen()),
@@ -99,6 +101,18 @@ def _vectors(name: str, axes: tuple[str, ...], cells: Cells) -> list[VectorTable
         )
         for labels, v in cells.items()
     ]
+
+
+def _found(name: str, axes: tuple[str, ...], cells: Cells) -> list[CoefficientTable]:
+    """Coefficients that were found while running; those written in the program stand there."""
+    return [
+        CoefficientTable(
+            _name(name, axes, labels), c.vectors, c.blocks, tuple(tuple(float(x) for x in row) for row in c.values),
+            tuple(float(step["loss"]) for step in c.history if step.get("loss") is not None),
+            {k: str(v) for k, v in c.found.items() if isinstance(v, (str, int, float))},
+        )
+        for labels, c in cells.items() if hasattr(c, "history")
+    ]  # fmt: skip
 
 
 def _name(name: str, axes: tuple[str, ...], labels: Labels) -> str:

@@ -28,6 +28,7 @@ def page(findings: Findings, *, title: str | None = None, date: str = "",
     body = [
         sections.head(findings, title, date), sections.expectations(findings.expectations),
         sections.metrics(findings.metrics), sections.samples(findings.samples), sections.vectors(findings.vectors),
+        sections.coefficients(findings.coefficients),
         sections.artifacts(findings.artifacts), sections.program(findings),
         sections.section("Provenance", sections.definitions(provenance or {})),
     ]

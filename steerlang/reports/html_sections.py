@@ -8,6 +8,7 @@ from html import escape
 from .curves import curves
 from .findings import (
     Artifact,
+    CoefficientTable,
     Expected,
     Findings,
     MetricTable,
@@ -18,6 +19,8 @@ from .findings import (
     point_text,
     size,
 )
+from .heatmap import heatmaps
+from .svg import Point, Series, chart
 from .terminal import layers_text, numbers_text
 
 MOST_OPEN = 12  # prompts shown before the rest is folded away
@@ -122,6 +125,16 @@ def _vector(table: VectorTable) -> str:
         rows.append([str(layer), number(table.norms[i]), *share, *(number(values[i]) for values in quality.values())])
     facts = definitions({"layers": layers_text(table.layers), **(table.facts or {})})
     return _title(table.name, table.description) + facts + grid(heads, rows, 1)
+
+
+def coefficients(tables: Sequence[CoefficientTable]) -> str:
+    return section("Coefficients", "\n".join(map(_coefficients, tables)))
+
+
+def _coefficients(table: CoefficientTable) -> str:
+    points = tuple(Point(float(step), loss) for step, loss in enumerate(table.losses))
+    curve = chart([Series("loss", points)], f"loss of {table.name}", "step")
+    return _title(table.name, "") + definitions(table.facts or {}) + heatmaps(table) + curve
 
 
 def definitions(facts: Mapping[str, str]) -> str:

@@ -38,5 +38,8 @@ details > summary { cursor: pointer; color: var(--soft); }
 .key { display: inline-block; width: .75rem; height: .75rem; border-radius: 2px; margin-right: .4rem; }
 .c0 { --k: var(--c0); } .c1 { --k: var(--c1); } .c2 { --k: var(--c2); } .c3 { --k: var(--c3); }
 .c4 { --k: var(--c4); } .c5 { --k: var(--c5); } .c6 { --k: var(--c6); } .c7 { --k: var(--c7); }
+.heat { display: flex; flex-wrap: wrap; gap: 1rem 2rem; } figure { margin: 0; overflow-x: auto; }
+.heatmap { display: block; } .heatmap text { fill: var(--soft); font-size: 11px; font-family: ui-monospace, monospace; }
+.heatmap .rim { fill: none; stroke: var(--rule); stroke-width: 1; } .heatmap .heat { fill: var(--k); }
 @media print { body { max-width: none; padding: 0; } details { display: block; } }
 """.strip()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from .findings import (
+    CoefficientTable,
     Expected,
     Findings,
     MetricTable,
@@ -28,7 +30,8 @@ MOST_VECTORS = 12
 def render(findings: Findings, screen: Screen) -> str:
     """All that a run found, as text that ends with a line break; expectations stand last, near the prompt."""
     sections = [
-        *vectors(findings.vectors, screen), *metrics(findings.metrics, screen), *samples(findings.samples, screen),
+        *vectors(findings.vectors, screen), *coefficients(findings.coefficients, screen),
+        *metrics(findings.metrics, screen), *samples(findings.samples, screen),
         *artifacts(findings, screen), *chosen(findings, screen), *expectations(findings.expectations, screen),
         [summary(findings.tally, screen)],
     ]
@@ -99,6 +102,26 @@ def layers_text(layers: Sequence[int]) -> str:
         members = [layer for _, layer in run]
         parts.append(str(members[0]) if len(members) == 1 else f"{members[0]}..{members[-1]}")
     return ", ".join(parts)
+
+
+# ---- coefficients --------------------------------------------------------------------------------------------------
+
+
+def coefficients(tables: Sequence[CoefficientTable], screen: Screen) -> list[list[str]]:
+    """Each task vector's coefficients by their spread, and how the loss went."""
+    found: list[list[str]] = []
+    for table in tables:
+        rows: list[tuple[str, ...]] = [("", "blocks", "least", "mean", "most")]
+        for name, values in list(zip(table.vectors, table.values, strict=True))[:MOST_VECTORS]:
+            spread = (min(values), math.fsum(values) / len(values), max(values))
+            rows.append((screen.cut(name, 28), str(len(values)), *(number(x) for x in spread)))
+        lines = columns(rows, [False, True, True, True, True])
+        note = f"loss {number(table.losses[0])} → {number(table.losses[-1])}" if table.losses else ""
+        why = (table.facts or {}).get("why", "")
+        heading = _heading(table.name, screen, " · ".join(x for x in (note, why) if x))
+        found.append([heading, screen.paint(lines[0], "dim"), *lines[1:],
+                      *_more(len(table.vectors) - MOST_VECTORS, screen)])  # fmt: skip
+    return found
 
 
 # ---- metrics -------------------------------------------------------------------------------------------------------
