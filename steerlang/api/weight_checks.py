@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -37,15 +37,34 @@ def _edits(compiled: Compiled) -> dict[Node, Symbol]:
             own.setdefault(root, table.symbol)
             for node in walk([root]):
                 using.setdefault(node, table.symbol)
-    return {node: own.get(node, symbol) for node, symbol in using.items() if node.operation == "model.edit"}
+    return {node: own.get(node, symbol) for node, symbol in using.items() if node.operation in _CHECKED}
 
 
 def _problems(edits: dict[Node, Symbol]) -> Iterator[Diagnostic]:
-    from steerlang.operations.editing import plan_of
     from steerlang.weights.errors import WeightsError
 
     for node, symbol in edits.items():
         try:
-            plan_of(node)
+            _CHECKED[node.operation](node)
         except WeightsError as e:
             yield error(e.code, symbol.definition.value.span, e.message, help=e.help, notes=e.notes)
+
+
+def _check_edit(node: Node) -> None:
+    from steerlang.operations.editing import plan_of
+
+    plan_of(node)
+
+
+def _check_pool(node: Node) -> None:
+    from steerlang.operations.pooling import check_pool
+
+    check_pool(node)
+
+
+# What looks at the headers for a node of each operation that reads weights; raises WeightsError.
+_CHECKED: Mapping[str, Callable[[Node], None]] = {
+    "model.edit": _check_edit,
+    "learn": _check_pool,
+    "search": _check_pool,
+}

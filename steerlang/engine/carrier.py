@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from steerlang.graph.node import Node, carried_out_inputs
 from steerlang.graph.passes import Step
 from steerlang.graph.plan import Plan
 
 from . import events as ev
+from .layout import remove
 from .operation import Context, Operation, Progress, Task
 from .outcome import BrokenPromise, Failure, failure_of
 from .payload import Payload
@@ -69,7 +71,7 @@ class Carrier:
             raise BrokenPromise(f"nothing carries out the operation `{step.operation}`")
         with self.store.temp() as temp:
             tasks = [Task(node, self._reader(node)) for node in pending.values()]
-            results = operation.run(tasks, Context(progress, temp, self.resources, self.sink))
+            results = operation.run(tasks, Context(progress, temp, self.resources, self.sink, self._unfinished))
             mark = time.monotonic()
             try:
                 for node, payload in results:
@@ -94,6 +96,7 @@ class Carrier:
         record = self.store.put(node.key, payload, record, over=again)
         if again and before != record.content:
             self.changed.add(node.key)
+        remove(self._unfinished(node))
         self.shelf.keep(node, record)
         self.shelf.release([node])
         self.made[node.key] = node
@@ -101,6 +104,9 @@ class Carrier:
             key=node.key, label=self.plan.label(node), digest=record.content, seconds=seconds, bytes=record.bytes,
             cached=False,
         ))
+
+    def _unfinished(self, node: Node) -> Path:
+        return self.store.layout.unfinished / node.key
 
     def _reader(self, node: Node) -> Callable[[Node], Payload]:
         allowed = {i.key for i in carried_out_inputs(node)}

@@ -5,6 +5,7 @@
     STORE/programs/<digest>.json   what the last run of one program was made of
     STORE/locks/                lock files
     STORE/tmp/                  what is being written; whatever lies there while nobody runs is a leftover
+    STORE/unfinished/<key>/     the state of a long step, to go on from after a kill; gone once its result is stored
     STORE/quarantine/           damaged objects, kept until the next `gc`
 """
 
@@ -55,6 +56,10 @@ class Layout:
     @property
     def temp(self) -> Path:
         return self.root / "tmp"
+
+    @property
+    def unfinished(self) -> Path:
+        return self.root / "unfinished"
 
     @property
     def quarantine(self) -> Path:

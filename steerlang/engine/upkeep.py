@@ -79,7 +79,7 @@ def gc(
         old = _older_than(store, keep_days) if keep_days is not None else None
         idle = set(store.layout.stored()) - used_keys(store.layout) if unused else None
         going = sorted(old & idle if old is not None and idle is not None else old or idle or ())
-        leftovers = [*children(store.layout.temp), *children(store.layout.quarantine)]
+        leftovers = [p for folder in _leftovers(store) for p in children(folder)]
         if not locks.can_lock():
             leftovers = [p for p in leftovers if p.lstat().st_mtime < time.time() - DAY]
         folders = [store.layout.object(key) for key in going]
@@ -93,9 +93,14 @@ def gc(
         return Cleared(tuple(going), tuple(p.name for p in leftovers), total, dry_run)
 
 
+def _leftovers(store: Store) -> tuple[Path, ...]:
+    """Folders of which nothing is a result."""
+    return store.layout.temp, store.layout.unfinished, store.layout.quarantine
+
+
 def _remove_whole(store: Store, path: Path) -> None:
     """Moves a folder out of sight first, so that a crash in between leaves no half-removed result."""
-    if path.parent not in (store.layout.temp, store.layout.quarantine):
+    if path.parent not in _leftovers(store):
         store.layout.temp.mkdir(exist_ok=True)
         hidden = store.layout.temp / f"gone-{path.name}"
         path.rename(hidden)

@@ -15,14 +15,14 @@ from steerlang.graph.node import Json, Node
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Data, Flag, ListOf, Methods, Number, Text, Value
 from steerlang.language.signature import Call, Function, Method, MethodChoice, Parameter
-from steerlang.language.types import BLOCKS, COEFFICIENTS, IMAGES, LABELLED, MODEL, TASKVECTOR, TEXTS
+from steerlang.language.types import BLOCKS, COEFFICIENTS, IMAGES, LABELLED, MODEL, PAIRS, TASKVECTOR, TEXTS
 from steerlang.language.values import POISON, CoefficientsSetValue, DataValue, ModelValue, TaskVectorValue
 
 from .blocks import EVERY_TENSOR, ONE_BLOCK
 from .reports import report
 from .terms import Term
 
-_ROWS = Data((LABELLED, IMAGES, TEXTS))
+_ROWS = Data((LABELLED, IMAGES, TEXTS, PAIRS))
 _KEEP = Parameter("keep", Number(0, 1), "the share of the base's accuracy on the control that must be kept", 0.95)
 
 OBJECTIVES = (
@@ -56,7 +56,7 @@ OBJECTIVES = (
     ),
     Method(
         "language_model",
-        "next-token cross-entropy on texts",
+        "next-token cross-entropy on texts; of pairs, on the targets after their sources",
         source="Zhang et al., 2024, for causal language models",
         formula="-mean log p(next token)",
     ),
@@ -170,7 +170,7 @@ def _term(vector: TaskVectorValue) -> Json:
 
 
 def _rows(data: DataValue, inputs: Inputs) -> Json:
-    return {"rows": inputs.place(data.node)}
+    return {"rows": inputs.place(data.node), "head": None}
 
 
 def _document(choice: MethodChoice, inputs: Inputs) -> dict[str, Json]:
@@ -283,6 +283,12 @@ def _wrong(low: Lowering, code: codes.Code, call: Call, argument: str, message: 
 _VECTORS = Parameter("vectors", ListOf(Value((TASKVECTOR,)), single=True), "the task vectors")
 _ON = Parameter("on", Value((MODEL,)), "the checkpoint they are added to")
 _DATA = Parameter("data", ListOf(_ROWS, single=True), "what is learned from; several data sets count alike")
+_HEADS = Parameter(
+    "heads",
+    ListOf(Value((MODEL,)), single=True),
+    "models whose classifiers are put on the encoder, one for all data or one each; else the model's own",
+    (),
+)
 _GRID = [round(i / 20, 2) for i in range(21)]
 _SCHEDULE = {
     "cosine": "falls from `lr` to 0 over the steps, as half a cosine",
@@ -298,6 +304,7 @@ FUNCTIONS = (
         (
             _ON,
             _DATA,
+            _HEADS,
             Parameter("objective", Methods(OBJECTIVES), "what is made small", MethodChoice(OBJECTIVES[0], {})),
             Parameter("blocks", Value((BLOCKS,)), "what has a coefficient of its own; each tensor when left out", None),
             Parameter("steps", Number(1, integer=True, optional=True), "how many updates; instead of `epochs`", None),
@@ -327,6 +334,7 @@ FUNCTIONS = (
         (
             _ON,
             _DATA,
+            _HEADS,
             Parameter("objective", Methods(OBJECTIVES), "what is looked for", MethodChoice(OBJECTIVES[0], {})),
             Parameter(
                 "grid",

@@ -151,15 +151,18 @@ def _final_states(
                 marks=marks_of(overlay.scopes, prompts, loaded.device),
             )
             states: Tensor = layout.decoder(input_ids=ids, use_cache=False)[0]
-        at = [
-            k * ids.shape[1] + position
-            for k, i in enumerate(group)
-            for position in range(len(texts[i].prompt) - 1, len(texts[i].ids) - 1)
-        ]
-        yield (
-            group,
-            states.reshape(-1, states.shape[-1])[torch.tensor(at, dtype=torch.long, device=ids.device)],
-        )
+        at = predicting([texts[i] for i in group], ids.shape[1])
+        yield group, states.reshape(-1, states.shape[-1])[at.to(ids.device)]
+
+
+def predicting(texts: Sequence[ScoredText], width: int) -> Tensor:
+    """Where completion tokens are predicted in texts padded on the right to ``width`` and laid end to end ``[M]``."""
+    at = [
+        row * width + position
+        for row, text in enumerate(texts)
+        for position in range(len(text.prompt) - 1, len(text.ids) - 1)
+    ]
+    return torch.tensor(at, dtype=torch.long)
 
 
 def _checked_overlay(

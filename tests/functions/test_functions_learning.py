@@ -1,0 +1,189 @@
+"""`learn` and `search` as they are written: what they mean, what their keys cover, what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from language.language_programs import FACTS, TALKS, Compiled, accepted, compiled, found, only, said
+
+from steerlang.graph.facts import FakeFacts, fake_model
+from steerlang.graph.node import Node
+
+WORLD = FakeFacts(
+    models={
+        "base": fake_model("base", tokenizer=TALKS),
+        **{id: fake_model(id, tokenizer=TALKS, seed=seed) for seed, id in enumerate(("a", "b", "other"), start=1)},
+    },
+    data={**FACTS._data, "held.txt": [{"text": "as it were"}, {"text": "so to speak"}]},
+)
+HEAD = """steerlang 1
+model base = hf("base")
+model a    = hf("a")
+model b    = hf("b")
+data  few  = lines("words.txt")
+data  held = lines("held.txt")
+taskvector t = a - base
+taskvector u = b - base
+"""
+LEARN = "coefficients c = learn([t, u], on = base, data = few, objective = language_model, steps = 5"
+
+
+def body(text: str) -> Compiled:
+    return compiled(HEAD + text, facts=WORLD)
+
+
+def node(text: str, label: str = "c") -> Node:
+    return accepted(body(text)).graph.roots[label]
+
+
+def options(text: str) -> Any:
+    return node(text).options
+
+
+# ---- what is meant -------------------------------------------------------------------------------------------------
+
+
+def test_learning_reads_the_models_and_the_data() -> None:
+    learned = node(f"{LEARN})")
+    assert learned.operation == "learn"
+    assert not learned.virtual
+    assert [n.operation for n in learned.inputs] == ["model.load"] * 3 + ["data.rows"]
+    given: Any = learned.options
+    assert given["on"] == 0
+    assert given["data"] == [{"rows": 3, "head": None}]
+    assert given["blocks"] == {"is": "Blocks", "by": "tensor"}
+    assert given["weight_decay"] == 0.1
+    assert given["clip"] == 1.0
+
+
+def test_the_names_of_task_vectors_are_no_part_of_the_key() -> None:
+    renamed = HEAD.replace("taskvector t", "taskvector tt") + LEARN.replace("[t, u]", "[tt, u]") + ")"
+    assert node(f"{LEARN})").key == accepted(compiled(renamed, facts=WORLD)).graph.roots["c"].key
+    assert node(f"{LEARN})").locators["vectors"] == "t\nu"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "lr = 0.2", "schedule = constant", "warmup = 3", "weight_decay = 0", "clip = none", "batch_size = 4",
+        "grad_accumulation = 2", "penalty = l1", "penalty = l2(gamma = 0.1)", "pool = random(keep = 1)", "seed = 1",
+        "linearize = true", "blocks = by_layer()", "select = best(on = held, by = loss)",
+    ],
+)  # fmt: skip
+def test_every_option_is_part_of_the_key(more: str) -> None:
+    assert node(f"{LEARN}, {more})").key != node(f"{LEARN})").key
+
+
+def test_an_option_at_its_default_is_not() -> None:
+    assert node(f"{LEARN}, lr = 0.1, blocks = by_tensor())").key == node(f"{LEARN})").key
+
+
+@pytest.mark.parametrize(
+    ("text", "term"),
+    [
+        ("by_layer()", {"is": "Blocks", "by": "layer"}),
+        ("one_block()", {"is": "Blocks", "by": "all"}),
+        ("random_parts(10, seed = 3)", {"is": "Blocks", "by": "tensor", "random": 10, "seed": 3}),
+        (
+            'by_tensor(tie = glob("**.{q,k,v}_proj.weight"), split = set(glob("**.up_proj.weight"), 4))',
+            {
+                "is": "Blocks", "by": "tensor",
+                "tie": [{"is": "Pattern", "kind": "glob", "text": "**.{q,k,v}_proj.weight"}],
+                "split": [[{"is": "Pattern", "kind": "glob", "text": "**.up_proj.weight"}, 4]],
+            },
+        ),
+        (
+            'by_module(exclude = [glob("**.norm.**")])',
+            {"is": "Blocks", "by": "module", "exclude": [{"is": "Pattern", "kind": "glob", "text": "**.norm.**"}]},
+        ),
+    ],
+)  # fmt: skip
+def test_blocks(text: str, term: Any) -> None:
+    assert options(f"{LEARN}, blocks = {text})")["blocks"] == term
+
+
+def test_blocks_may_have_a_name() -> None:
+    named = node(f"let parts = by_layer()\n{LEARN}, blocks = parts)")
+    assert named.key == node(f"{LEARN}, blocks = by_layer())").key
+
+
+def test_an_edit_takes_what_is_learned() -> None:
+    result = accepted(body(f"{LEARN})\nmodel x = base + compose([t, u], coefficients = c)"))
+    learned, edited = result.graph.roots["c"], result.graph.roots["x"]
+    assert learned in edited.inputs
+    expression: Any = edited.options["expression"]
+    assert expression["change"]["coefficients"] == [
+        {"is": "Learned", "of": learned.key, "vector": 0},
+        {"is": "Learned", "of": learned.key, "vector": 1},
+    ]
+
+
+def test_coefficients_of_one_vector_multiply_it() -> None:
+    one = LEARN.replace("[t, u]", "t")
+    result = accepted(body(f"{one})\nmodel x = base + c * t"))
+    assert result.graph.roots["c"] in result.graph.roots["x"].inputs
+
+
+def test_search_has_a_grid() -> None:
+    text = "coefficients c = search([t, u], on = base, data = few, objective = language_model"
+    assert options(f"{text})")["grid"][:3] == [0.0, 0.05, 0.1]
+    assert options(f"{text}, grid = [0.5, 1])")["grid"] == [0.5, 1.0]
+    assert node(f"{text})").operation == "search"
+
+
+# ---- what is refused -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "mark"),
+    [
+        (LEARN.replace(", steps = 5", ")"), "SL304", None),
+        (f"{LEARN}, epochs = 2)", "SL304", "2"),
+        (f"{LEARN}, lr = 0)", "SL401", "0"),
+        (f"{LEARN}, weight_decay = -1)", "SL401", "-1"),
+        (f"{LEARN}, steps_ = 3)", "SL303", None),
+        (LEARN.replace("language_model", "supervised") + ")", "SL302", "supervised"),
+        (LEARN.replace("language_model", "supervized") + ")", "SL308", "supervized"),
+        (LEARN.replace("[t, u]", "[]") + ")", "SL402", "[]"),
+        (LEARN.replace("on = base", "on = a") + ")", "SL313", "t"),
+        (LEARN.replace("on = base", "on = base + t") + ")", "SL302", "base + t"),
+        (f"{LEARN}, select = best(on = held))", "SL302", "best(on = held)"),
+        (f"{LEARN}, pool = random(keep = 3))", "SL401", "random(keep = 3)"),
+        (f"{LEARN}, blocks = by_tensor(split = set(glob(\"**\"), 1)))", "SL401", None),
+        (f"{LEARN}, blocks = random_parts(1))", "SL401", "1"),
+    ],
+)  # fmt: skip
+def test_mistakes(text: str, code: str, mark: str | None) -> None:
+    one = only(body(text))
+    assert one.code.id == code
+    assert one.help
+    if mark is not None:
+        assert one.primary is not None
+        assert mark in one.primary.span.text
+
+
+@pytest.mark.parametrize(
+    ("use", "code"),
+    [
+        ("base + compose([u, t], coefficients = c)", "SL313"),
+        ("base + compose([t], coefficients = c)", "SL313"),
+        ("base + compose([t, u], coefficients = c, method = ties)", "SL302"),
+        ("base + compose([t, u], coefficients = [c, 0.5])", "SL302"),
+        ("base + c * t", "SL313"),
+        ("slerp(base, a, t = c)", "SL302"),
+    ],
+)
+def test_coefficients_stay_with_their_task_vectors(use: str, code: str) -> None:
+    assert found(body(f"{LEARN})\nmodel x = {use}")) == [code]
+
+
+def test_selecting_on_what_is_learned_from_is_warned_of() -> None:
+    code, mark, _ = said(body(f"{LEARN}, select = best(on = few, by = loss))"))
+    assert (code, mark) == ("SL728", "best(on = few, by = loss)")
+
+
+def test_a_file_is_written_of_what_is_found() -> None:
+    accepted(body(f'{LEARN})\nexport file = coefficients_file(c, to = "out/c.json")'))
+    code, _, message = said(body('coefficients c = over_depth([1])\nexport f = coefficients_file(c, to = "c.json")'))
+    assert (code, message) == ("SL302", "these coefficients are written in the program already")
