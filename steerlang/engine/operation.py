@@ -33,7 +33,7 @@ class Context:
 
     progress   `progress(done, total or None, unit)`; may be called as often as one likes
     temp       a folder on the disk of the store, removed after the step: for `tensors.draft` and `scratch_array`
-    unfinished a folder of a node's own (not yet there) that outlives a kill: what a long step goes on from. It is removed
+    unfinished a folder of a node's own (not yet there) that outlives a kill: what a long step goes on from. Removed
                once the node's result is stored, and by `cache gc`
     resources  whatever the caller of `execute` passed: model pool, device, …
     events     for events of the operation's own

@@ -13,6 +13,7 @@ from steerlang.graph.node import Node
 from steerlang.source import Source, Span
 
 from .checking import Checker, TypedProgram
+from .leaks import reused_data
 from .lowering import Cell, Lowering, Options, Table
 from .modules import Loader, Module, Parse, Read, Symbol, every
 from .ordering import deep_enough, in_order
@@ -78,6 +79,7 @@ def compile_source(
     tables = {s.label: made[s] for s in symbols}
     found.extend(lowering.diagnostics)
     found.extend(_same_outputs(tables))
+    found.extend(reused_data(tables))
     if has_errors(found):  # what an error hides from view only seems unused
         found = [d for d in found if d.code is not codes.UNUSED_DEFINITION]
     return Compiled(

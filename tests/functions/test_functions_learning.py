@@ -187,3 +187,32 @@ def test_a_file_is_written_of_what_is_found() -> None:
     accepted(body(f'{LEARN})\nexport file = coefficients_file(c, to = "out/c.json")'))
     code, _, message = said(body('coefficients c = over_depth([1])\nexport f = coefficients_file(c, to = "c.json")'))
     assert (code, message) == ("SL302", "these coefficients are written in the program already")
+
+
+# ---- data that is used twice ---------------------------------------------------------------------------------------
+
+USED = f"{LEARN})\nmodel x = base + compose([t, u], coefficients = c)\nmetric m = perplexity(DATA, by = x)"
+
+
+@pytest.mark.parametrize(
+    ("data", "warned"),
+    [
+        ("few", True),
+        ("sample(few, k = 2, seed = 0)", True),
+        ("split(few, fraction = 0.5, part = first)", True),
+        ("held", False),
+    ],
+)
+def test_measuring_on_what_was_learned_from_is_warned_of(data: str, warned: bool) -> None:
+    assert found(body(USED.replace("DATA", data))) == (["SL728"] if warned else [])
+
+
+def test_two_parts_of_a_split_are_apart() -> None:
+    part = "data {0} = split(few, fraction = 0.5, part = {1})\n"
+    text = part.format("one", "first") + part.format("two", "second") + USED.replace("data = few", "data = one")
+    assert found(body(text.replace("DATA", "two"))) == []
+    assert found(body(text.replace("DATA", "one"))) == ["SL728"]
+
+
+def test_other_metrics_of_the_same_data_are_not() -> None:
+    assert found(body(f"{USED.replace('DATA', 'held')}\nmetric n = perplexity(few, by = base)")) == []
