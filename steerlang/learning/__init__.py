@@ -18,8 +18,19 @@ The module has the base's weights; it is changed while learning and restored bit
 
 from .data import PLAIN, AnyExamples, Data, Examples, Strength, TokenExamples, View
 from .errors import LearningError
+from .learner import Progress, learn
 from .pool import Pool
+from .ranking import (
+    BlockGradient,
+    Kept,
+    block_gradient,
+    keep_by_features,
+    keep_by_gradient,
+    keep_by_gradient_blockwise,
+    keep_random,
+)
 from .results import Learned, Step, Trial
+from .searching import GRID, search
 from .settings import (
     Entropy,
     LanguageModel,
@@ -32,9 +43,41 @@ from .settings import (
     uses_labels,
     word,
 )
+from .state import StateFile
 
 __all__ = [
-    "PLAIN", "AnyExamples", "Data", "Entropy", "Examples", "LanguageModel", "Learned", "LearningError", "Negate",
-    "Objective", "Penalty", "Pool", "SelfTraining", "Settings", "Step", "Strength", "Supervised", "TokenExamples",
-    "Trial", "View", "uses_labels", "word",
+    "GRID",
+    "PLAIN",
+    "AnyExamples",
+    "BlockGradient",
+    "Data",
+    "Entropy",
+    "Examples",
+    "Kept",
+    "LanguageModel",
+    "Learned",
+    "LearningError",
+    "Negate",
+    "Objective",
+    "Penalty",
+    "Pool",
+    "Progress",
+    "SelfTraining",
+    "Settings",
+    "StateFile",
+    "Step",
+    "Strength",
+    "Supervised",
+    "TokenExamples",
+    "Trial",
+    "View",
+    "block_gradient",
+    "keep_by_features",
+    "keep_by_gradient",
+    "keep_by_gradient_blockwise",
+    "keep_random",
+    "learn",
+    "search",
+    "uses_labels",
+    "word",
 ]  # fmt: skip

@@ -11,6 +11,11 @@ class LearningError(WeightsError):
     """Coefficients that cannot be learned as asked: what is wrong, and how to mend it."""
 
     def __init__(
-        self, message: str, help: str | tuple[str, ...] = (), code: Code = codes.RUN_FAILED, *, notes: tuple[str, ...] = ()
+        self,
+        message: str,
+        help: str | tuple[str, ...] = (),
+        code: Code = codes.RUN_FAILED,
+        *,
+        notes: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message, help, code, notes=notes)

@@ -38,7 +38,7 @@ class Trial:
     scale: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Learned:
     """Coefficients λ [task vectors, blocks] by name.
 

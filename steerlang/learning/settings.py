@@ -8,6 +8,7 @@ from typing import Literal, Union
 
 from steerlang.diagnostics import codes
 
+from .data import Strength
 from .errors import LearningError
 
 Schedule = Literal["cosine", "constant"]
@@ -76,6 +77,7 @@ class Settings:
     evaluate_every     steps between selections; None: once an epoch
     memory             bytes of task vectors that may be kept in memory; the others are read from disk each time
     linearize          compose in the tangent space: f(θ_0) + J(θ_0) Σ Λ_i τ_i
+    augment            the view of the rows that a loss with or without labels is of (self-training has its own)
     adapters           LoRA task vectors in product form without weight gradients, or dense
     """
 
@@ -96,6 +98,7 @@ class Settings:
     seed: int = 0
     memory: int = 0
     linearize: bool = False
+    augment: Strength = Strength.PLAIN
     adapters: Literal["product", "dense"] = "product"
 
     def __post_init__(self) -> None:
