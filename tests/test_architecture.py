@@ -15,12 +15,12 @@ PACKAGE = Path(__file__).resolve().parents[1] / "steerlang"
 # A room imports from itself and from rooms that stand before it. `graph` knows nothing of the language.
 ROOMS = (
     "source", "diagnostics", "syntax", "data", "graph", "language", "functions", "engine", "kernels", "weights",
-    "models", "exports", "operations", "reports", "api", "cli",
+    "models", "learning", "exports", "operations", "reports", "api", "cli",
 )
 LIGHT = ROOMS[: ROOMS.index("functions") + 1]
 HEAVY = ("torch", "transformers", "numpy", "safetensors", "tokenizers", "sklearn")
 # Where torch may be imported when a module loads. Everywhere else it is imported by the function that needs it.
-TORCH_ROOMS = ("kernels", "models", "operations")
+TORCH_ROOMS = ("kernels", "models", "learning", "operations")
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,11 @@ MISSING_COLUMN = _error("SL451", "missing-column", "a data file has no such colu
 BAD_ROW = _error("SL452", "bad-row", "a row of a data file is malformed or empty")
 EMPTY_DATA = _error("SL453", "empty-data", "a data file has no rows")
 TOO_FEW_ROWS = _error("SL454", "too-few-rows", "a method needs more rows than there are")
+LABELS_REQUIRED = _error("SL460", "labels-required", "an objective or a selection needs labels that the data lacks")
+SELECTS_BY_LABELS = _error("SL461", "selects-by-labels", "an objective without labels may not select by labels")
+DATA_USED_TWICE = _warning("SL462", "data-used-twice", "data to learn, to select and to report are not disjoint")
+TASK_LEAK = _warning("SL463", "task-leak", "a task vector was fine-tuned on the task that is learned")
+OBJECTIVE_DATA = _error("SL464", "objective-data", "an objective lacks data that it needs, or does not use some of it")
 
 # SL5xx the outside world
 FILE_NOT_FOUND = _error("SL501", "file-not-found", "a file or folder does not exist")
@@ -124,6 +129,9 @@ INTERRUPTED = _error("SL804", "interrupted", "the run was interrupted")
 UNSUPPORTED_MODEL = _error("SL805", "unsupported-model", "the structure of a model is not understood")
 RUN_FAILED = _error("SL806", "run-failed", "a step of the run failed")
 TOKEN_NOT_FOUND = _error("SL807", "token-not-found", "a token selector matches nothing in the data")
+DIVERGED = _error("SL808", "diverged", "a loss is no finite number while learning")
+UNMAPPED_TENSOR = _error("SL809", "unmapped-tensor", "a tensor with a coefficient has no parameter in the model")
+FOREIGN_STATE = _error("SL810", "foreign-state", "a saved state belongs to another run of learning")
 
 # SL9xx
 INTERNAL = _error("SL900", "internal-error", "a bug in steerlang")
