@@ -88,7 +88,12 @@ POOLS = (
     Method("gradient", "those with the largest gradient at 0, over all blocks", (_COUNT,), source="Zhang et al., 2024"),
     Method("gradient_blockwise", "for each block, those with the largest gradient there", (_COUNT,)),
     Method("random", "some at random, by the seed", (_COUNT,)),
-    Method("features", "those whose own model's features separate the classes best", (_COUNT,)),
+    Method(
+        "features",
+        "those whose own data is nearest: cosine of mean features",
+        (_COUNT, Parameter("of", ListOf(_ROWS), "the data each task vector was tuned on, in their order")),
+        source="Zhang et al., 2024",
+    ),
 )
 
 
@@ -132,11 +137,9 @@ def _search(call: Call, low: Lowering) -> Any:
         return POISON
     inputs = Inputs([])
     options = _pool(call, inputs)
-    negates = call["objective"].method.name == "negate"
-    grid = [-x if negates else x for x in _GRID] if call["grid"] is None else call["grid"]
     options |= {
         "objective": _document(call["objective"], inputs),
-        "grid": [float(x) for x in grid],
+        "grid": [float(x) for x in call["grid"]],
         "blocks": ONE_BLOCK,
         "batch_size": call["batch_size"],
     }
@@ -175,11 +178,14 @@ def _rows(data: DataValue, inputs: Inputs) -> Json:
 
 def _document(choice: MethodChoice, inputs: Inputs) -> dict[str, Json]:
     """A method with its options as JSON; data by its place among the inputs."""
-    options: dict[str, Json] = {
-        name: _rows(value, inputs) if isinstance(value, DataValue) else value  # type: ignore[misc]
-        for name, value in choice.options.items()
-    }
+    options = {name: _as_json(value, inputs) for name, value in choice.options.items()}
     return {"name": choice.method.name, "version": choice.method.version, "options": options}
+
+
+def _as_json(value: Any, inputs: Inputs) -> Json:
+    if isinstance(value, list):
+        return [_as_json(v, inputs) for v in value]
+    return _rows(value, inputs) if isinstance(value, DataValue) else value  # type: ignore[no-any-return]
 
 
 def _load(call: Call, low: Lowering) -> Any:
@@ -243,6 +249,13 @@ def _coherent(call: Call, low: Lowering) -> bool:
         message = f"`{objective}` learns without labels, and `best` selects by them"
         help = "take `best(…, by = loss)` or `last`: coefficients that labels chose were not learned without them"
         return _wrong(low, codes.ARGUMENT_TYPE, call, "select", message, help)
+    if objective == "language_model" and call["pool"].method.name == "features":
+        message = "`features` needs a classifier, whose head reads features"
+        return _wrong(low, codes.ARGUMENT_TYPE, call, "pool", message, "take `gradient(…)` or another rule")
+    own = call["pool"].options.get("of")
+    if own is not None and len(own) != len(call["vectors"]):
+        message = f"{len(own)} data sets for {len(call['vectors'])} task vectors"
+        return _wrong(low, codes.ARGUMENT_TYPE, call, "pool", message, "give the data of each, in their order")
     keep = call["pool"].options.get("keep", 1)
     if keep > len(call["vectors"]):
         message = f"{keep} of {len(call['vectors'])} task vectors cannot be kept"
@@ -336,12 +349,7 @@ FUNCTIONS = (
             _DATA,
             _HEADS,
             Parameter("objective", Methods(OBJECTIVES), "what is looked for", MethodChoice(OBJECTIVES[0], {})),
-            Parameter(
-                "grid",
-                ListOf(Number()),
-                "the scales tried; when left out 0, 0.05, … 1, and with `negate` 0, -0.05, … -1",
-                None,
-            ),
+            Parameter("grid", ListOf(Number()), "the scales tried; `negate` subtracts them", _GRID),
             Parameter("batch_size", Number(1, integer=True), "rows looked at together", 128),
         ),
         COEFFICIENTS,
