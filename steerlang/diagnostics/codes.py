@@ -84,6 +84,10 @@ MISSING_COLUMN = _error("SL451", "missing-column", "a data file has no such colu
 BAD_ROW = _error("SL452", "bad-row", "a row of a data file is malformed or empty")
 EMPTY_DATA = _error("SL453", "empty-data", "a data file has no rows")
 TOO_FEW_ROWS = _error("SL454", "too-few-rows", "a method needs more rows than there are")
+UNKNOWN_CLASS = _error("SL456", "unknown-class", "a label is none of the classes")
+BAD_IMAGE = _error("SL457", "bad-image", "a file is no image, or one that cannot be read")
+NO_LABELS = _error("SL458", "no-labels", "labels are needed, and the data has none")
+BAD_CLASSES = _error("SL459", "bad-classes", "a list of classes or of templates cannot be used")
 
 # SL5xx the outside world
 FILE_NOT_FOUND = _error("SL501", "file-not-found", "a file or folder does not exist")
@@ -99,6 +103,9 @@ CACHE_UNUSABLE = _error("SL510", "cache-unusable", "the cache folder cannot be w
 DISK_FULL = _error("SL511", "disk-full", "the disk is full")
 MISSING_EXTRA = _error("SL512", "missing-extra", "a package that this needs is not installed")
 WIDTH_MISMATCH = _error("SL513", "width-mismatch", "two models or vectors have different widths")
+WRONG_TASK = _error("SL515", "wrong-task", "a model is used for what it does not do")
+UNFIT_TASK = _error("SL516", "unfit-task", "the files of a model do not fit the task it is loaded for")
+CLASS_MISMATCH = _error("SL517", "class-mismatch", "the classes of the data are not those of the model")
 
 # SL6xx imports, parameters, edition
 IMPORT_CYCLE = _error("SL601", "import-cycle", "files import each other in a circle")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from steerlang.engine.operation import Operation
 
-from . import algebra, arithmetic, capturing, extracting, generating, scoring, text
+from . import algebra, arithmetic, capturing, classifying, extracting, generating, scoring, text
 
 OPERATIONS: Mapping[str, Operation] = {
     **text.OPERATIONS,
@@ -16,4 +16,5 @@ OPERATIONS: Mapping[str, Operation] = {
     **extracting.OPERATIONS,
     **generating.OPERATIONS,
     **scoring.OPERATIONS,
+    **classifying.OPERATIONS,
 }
