@@ -16,7 +16,7 @@ from .demonstrations import (
 )
 from .reading import FORMATS, read_table
 from .roles import ROLES, TEXT_ROLES
-from .sampling import sample, split
+from .sampling import sample, sample_by, split
 from .table import MAX_LISTED_PROBLEMS, ProblemKind, Row, RowProblem, Table
 from .templates import Template, parse_template, unknown_places
 from .text_metrics import bootstrap_interval, changed, contains_rate, distinct, distinct_each, mean, word_share
@@ -57,6 +57,7 @@ __all__ = [
     "row_digest",
     "rows_digest",
     "sample",
+    "sample_by",
     "split",
     "stripped",
     "to_json_lines",

@@ -149,6 +149,11 @@ def _parsed(text: str | None) -> Template | None:
     return template
 
 
+def passing(rows: Iterable[Row], options: RowOptions) -> Iterator[Row]:
+    """Rows that pass the filters, whatever the limit."""
+    return (row for row in rows if all(one.keeps(row.cells) for one in options.where))
+
+
 def _kept(rows: Iterable[Row], options: RowOptions) -> Iterator[tuple[int, Row]]:
     """Rows that pass the filters, up to the limit, with their index in the source."""
     count = 0

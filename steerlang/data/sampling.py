@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from .canonical import row_digest
@@ -26,13 +26,31 @@ def sample(rows: Sequence[R], k: int, seed: int) -> tuple[R, ...]:
     """`k` rows without replacement, in their own order; all of them when there are no more than `k`."""
     if k >= len(rows):
         return tuple(rows)
+    return tuple(rows[index] for index in sorted(_drawn(dict(enumerate(rows)), k, seed)))
+
+
+def sample_by(rows: Sequence[R], k: int, seed: int, key: Callable[[R], str]) -> tuple[R, ...]:
+    """`k` rows of each group (rows of one `key`) without replacement, in their own order; all of a group that has no
+    more than `k`. What is drawn of one group does not depend on the others."""
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        groups[key(row)].append(index)
+    chosen: list[int] = []
+    for members in groups.values():
+        own = {index: rows[index] for index in members}
+        chosen += _drawn(own, k, seed)
+    return tuple(rows[index] for index in sorted(chosen))
+
+
+def _drawn(rows: Mapping[int, R], k: int, seed: int) -> list[int]:
+    """The places of `k` of the rows given by their places."""
     seen: Counter[str] = Counter()
     ranked: list[tuple[bytes, int]] = []
-    for index, row in enumerate(rows):
+    for index, row in rows.items():
         digest = row_digest(row)
         ranked.append((_rank("sample", seed, digest, seen[digest]), index))
         seen[digest] += 1
-    return tuple(rows[index] for index in sorted(index for _, index in sorted(ranked)[: max(k, 0)]))
+    return [index for _, index in sorted(ranked)[: max(k, 0)]]
 
 
 def split(rows: Sequence[R], fraction: float, seed: int) -> tuple[tuple[R, ...], tuple[R, ...]]:

@@ -89,6 +89,10 @@ SELECTS_BY_LABELS = _error("SL461", "selects-by-labels", "an objective without l
 DATA_USED_TWICE = _warning("SL462", "data-used-twice", "data to learn, to select and to report are not disjoint")
 TASK_LEAK = _warning("SL463", "task-leak", "a task vector was fine-tuned on the task that is learned")
 OBJECTIVE_DATA = _error("SL464", "objective-data", "an objective lacks data that it needs, or does not use some of it")
+UNKNOWN_CLASS = _error("SL456", "unknown-class", "a label is none of the classes")
+BAD_IMAGE = _error("SL457", "bad-image", "a file is no image, or one that cannot be read")
+NO_LABELS = _error("SL458", "no-labels", "labels are needed, and the data has none")
+BAD_CLASSES = _error("SL459", "bad-classes", "a list of classes or of templates cannot be used")
 
 # SL5xx the outside world
 FILE_NOT_FOUND = _error("SL501", "file-not-found", "a file or folder does not exist")
@@ -104,6 +108,9 @@ CACHE_UNUSABLE = _error("SL510", "cache-unusable", "the cache folder cannot be w
 DISK_FULL = _error("SL511", "disk-full", "the disk is full")
 MISSING_EXTRA = _error("SL512", "missing-extra", "a package that this needs is not installed")
 WIDTH_MISMATCH = _error("SL513", "width-mismatch", "two models or vectors have different widths")
+WRONG_TASK = _error("SL515", "wrong-task", "a model is used for what it does not do")
+UNFIT_TASK = _error("SL516", "unfit-task", "the files of a model do not fit the task it is loaded for")
+CLASS_MISMATCH = _error("SL517", "class-mismatch", "the classes of the data are not those of the model")
 
 # SL6xx imports, parameters, edition
 IMPORT_CYCLE = _error("SL601", "import-cycle", "files import each other in a circle")
@@ -119,7 +126,6 @@ CENTRED_PCA = _warning("SL711", "centred-pca", "centred PCA removes the mean dif
 LARGE_SCALE = _warning("SL712", "large-scale", "a scale is so large that the model is likely to break")
 SHORT_DIRECTION = _warning("SL713", "short-direction", "a direction is short beside the states it was read from")
 FLOAT_EQUALITY = _warning("SL714", "float-equality", "an expectation compares measured numbers for equality")
-DATA_REUSED = _warning("SL728", "data-reused", "data that is learned from is also used to select or to report")
 
 # SL8xx while running
 OUT_OF_MEMORY = _error("SL801", "out-of-memory", "memory ran out")

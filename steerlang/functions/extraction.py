@@ -15,6 +15,7 @@ from steerlang.language.types import ACTIVATIONS, MODEL, PAIRS, TEXTS, VECTOR, T
 from steerlang.language.values import POISON, DataValue, ModelValue, StatesValue, VectorValue, as_selection
 
 from .selectors import SITES, TOKENS_READ
+from .tasks import is_causal
 from .texts import can_read
 
 _CENTER = {
@@ -70,6 +71,8 @@ def points_at(site: Json, layers: tuple[int, ...]) -> list[Json]:
 
 def _capture(call: Call, low: Lowering) -> Any:
     model, data = call["model"], call["data"]
+    if not is_causal(model, call.where("model"), "reading states", low):
+        return POISON
     layers = low.layers(as_selection(call["layers"]), model.layers, call.where("layers"), f"`{model.name}`")
     if layers is None or not can_read(model, data, call.where("data"), low):
         return POISON
@@ -81,6 +84,8 @@ def _extract(call: Call, low: Lowering) -> Any:
     subject, other, choice = call["model"], call["data"], call["method"]
     if isinstance(subject, StatesValue):
         return _from_states(call, low, subject, other)
+    if not is_causal(subject, call.where("model"), "extracting a direction", low):
+        return POISON
     layers = low.layers(as_selection(call["layers"]), subject.layers, call.where("layers"), f"`{subject.name}`")
     if layers is None or not _fits(call, low, choice, other) or not can_read(subject, other, call.where("data"), low):
         return POISON

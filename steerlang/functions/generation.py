@@ -11,6 +11,7 @@ from steerlang.language.signature import Call, Function, Method, MethodChoice, P
 from steerlang.language.types import MODEL, SAMPLES, TEXTS
 from steerlang.language.values import POISON, SamplesValue
 
+from .tasks import is_causal
 from .texts import can_read
 
 METHODS = (
@@ -35,6 +36,8 @@ def _generate(call: Call, low: Lowering) -> Any:
     if choice.method.name == "sample":
         options["seed"] = call["seed"]
     model, prompts = call["models"], call["prompts"]
+    if not is_causal(model, call.where("models"), "generating text", low):
+        return POISON
     if not can_read(model, prompts, call.where("prompts"), low):
         return POISON
     # Steered variants of one model on the same prompts may run as rows of one batch.

@@ -5,21 +5,18 @@ What each objective computes stands in `steerlang/learning/`; here is what it ta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from steerlang.data.coefficients import BadCoefficients, read_coefficients
-from steerlang.diagnostics import Diagnostic, Label, codes, error
-from steerlang.graph.facts import Trouble
-from steerlang.graph.node import Json, Node
+from steerlang.graph.node import Json
 from steerlang.language.lowering import Lowering
-from steerlang.language.parameter_types import Choice, Data, Flag, ListOf, Methods, Number, Text, Value
+from steerlang.language.parameter_types import Choice, Data, Flag, ListOf, Methods, Number, Value
 from steerlang.language.signature import Call, Function, Method, MethodChoice, Parameter
 from steerlang.language.types import BLOCKS, COEFFICIENTS, IMAGES, LABELLED, MODEL, PAIRS, TASKVECTOR, TEXTS
-from steerlang.language.values import POISON, CoefficientsSetValue, DataValue, ModelValue, TaskVectorValue
+from steerlang.language.values import POISON, CoefficientsSetValue, ModelValue, TaskVectorValue
 
 from .blocks import EVERY_TENSOR, ONE_BLOCK
-from .reports import report
+from .learning_checks import fits, is_coherent, is_sound
+from .learning_sets import Inputs, Sets
 from .terms import Term
 
 _ROWS = Data((LABELLED, IMAGES, TEXTS, PAIRS))
@@ -61,7 +58,6 @@ OBJECTIVES = (
         formula="-mean log p(next token)",
     ),
 )
-_UNLABELLED = ("entropy", "self_training", "language_model")
 
 _GAMMA = Parameter("gamma", Number(0), "how strong the penalty is", 0.5)
 PENALTIES = (
@@ -97,33 +93,17 @@ POOLS = (
 )
 
 
-@dataclass
-class Inputs:
-    """The nodes a node reads, each once, and what they are called in its options: their places."""
-
-    nodes: list[Node]
-
-    def place(self, node: Node) -> int:
-        if node not in self.nodes:
-            self.nodes.append(node)
-        return self.nodes.index(node)
-
-
 def _learn(call: Call, low: Lowering) -> Any:
-    if not (_sound(call, low) and _coherent(call, low)):
+    if not (is_sound(call, low) and is_coherent(call, low)):
         return POISON
-    inputs = Inputs([])
-    options = _pool(call, inputs)
-    objective, select = call["objective"], call["select"]
+    sets = Sets(call, low, Inputs([]))
+    options = _pool(call, sets)
     options |= {
-        "objective": _document(objective, inputs),
-        "select": _document(select, inputs),
-        "penalty": _document(call["penalty"], inputs),
-        "pool": _document(call["pool"], inputs),
+        **{name: sets.document(name) for name in ("objective", "select", "penalty", "pool")},
         "blocks": call["blocks"] or EVERY_TENSOR,
         **{n: call[n] for n in _NUMBERS},
     }
-    return _found(call, low, "learn", options, inputs)
+    return POISON if sets.broken else _found(call, low, "learn", options, sets.inputs)
 
 
 _NUMBERS = (
@@ -133,28 +113,28 @@ _NUMBERS = (
 
 
 def _search(call: Call, low: Lowering) -> Any:
-    if not (_sound(call, low) and _fits(call, low)):
+    if not (is_sound(call, low) and fits(call, low)):
         return POISON
-    inputs = Inputs([])
-    options = _pool(call, inputs)
+    sets = Sets(call, low, Inputs([]))
+    options = _pool(call, sets)
     options |= {
-        "objective": _document(call["objective"], inputs),
+        "objective": sets.document("objective"),
         "grid": [float(x) for x in call["grid"]],
         "blocks": ONE_BLOCK,
         "batch_size": call["batch_size"],
     }
-    return _found(call, low, "search", options, inputs)
+    return POISON if sets.broken else _found(call, low, "search", options, sets.inputs)
 
 
-def _pool(call: Call, inputs: Inputs) -> dict[str, Json]:
+def _pool(call: Call, sets: Sets) -> dict[str, Json]:
     """What both have in common: the model, the task vectors as terms, the data."""
     model: ModelValue = call["on"]
     vectors: list[TaskVectorValue] = call["vectors"]
-    on = inputs.place(model.node)
+    on = sets.inputs.place(model.node)
     for node in sorted({n for v in vectors for n in v.node.inputs}, key=lambda n: n.key):
-        inputs.place(node)
+        sets.inputs.place(node)
     terms: list[Json] = [_term(v) for v in vectors]
-    return {"on": on, "vectors": terms, "data": [_rows(d, inputs) for d in call["data"]]}
+    return {"on": on, "vectors": terms, "data": sets.learned_from()}
 
 
 def _found(call: Call, low: Lowering, operation: str, options: dict[str, Json], inputs: Inputs) -> CoefficientsSetValue:
@@ -170,125 +150,6 @@ def _found(call: Call, low: Lowering, operation: str, options: dict[str, Json], 
 
 def _term(vector: TaskVectorValue) -> Json:
     return vector.node.options["term"]
-
-
-def _rows(data: DataValue, inputs: Inputs) -> Json:
-    return {"rows": inputs.place(data.node), "head": None}
-
-
-def _document(choice: MethodChoice, inputs: Inputs) -> dict[str, Json]:
-    """A method with its options as JSON; data by its place among the inputs."""
-    options = {name: _as_json(value, inputs) for name, value in choice.options.items()}
-    return {"name": choice.method.name, "version": choice.method.version, "options": options}
-
-
-def _as_json(value: Any, inputs: Inputs) -> Json:
-    if isinstance(value, list):
-        return [_as_json(v, inputs) for v in value]
-    return _rows(value, inputs) if isinstance(value, DataValue) else value  # type: ignore[no-any-return]
-
-
-def _load(call: Call, low: Lowering) -> Any:
-    """Coefficients in a file: plain numbers, so what is made of them is keyed by the numbers, not by the file."""
-    found = low.facts.document(call["path"], low.folder)
-    if isinstance(found, Trouble):
-        report(found, call.where("path"), low)
-        return POISON
-    try:
-        named = read_coefficients(found.value)
-    except BadCoefficients as e:
-        message = f"`{call['path']}` cannot be read as coefficients: {e}"
-        help = "write such a file with `coefficients_file(…)`"
-        low.report(error(codes.UNREADABLE_FILE, call.where("path"), message, help=help))
-        return POISON
-    terms: list[Term] = [
-        {"is": "ByBlock", "blocks": dict(named.partition), "values": [[block, float(x)] for block, x in own.items()]}
-        for own in named.values.values()
-    ]
-    return CoefficientsSetValue(tuple(terms), tuple(named.values))
-
-
-# ---- what is checked -----------------------------------------------------------------------------------------------
-
-
-def _sound(call: Call, low: Lowering) -> bool:
-    model: ModelValue = call["on"]
-    vectors: list[TaskVectorValue] = call["vectors"]
-    if not vectors:
-        message = "there is no task vector to find coefficients for"
-        return _wrong(low, codes.EMPTY_RANGE, call, "vectors", message, "give at least one")
-    if model.node.operation != "model.load":
-        message = "coefficients are found on a checkpoint, and this model is edited or steered"
-        return _wrong(low, codes.ARGUMENT_TYPE, call, "on", message, "give a model made with `hf(…)`")
-    for i, vector in enumerate(vectors):
-        if vector.base is not None and vector.base != model.node.key:
-            message = f"this task vector was taken from `{vector.base_name}`, and is learned on `{model.name}`"
-            low.report(
-                error(
-                    codes.PROVENANCE_MISMATCH,
-                    call.entry("vectors", i),
-                    message,
-                    help=f"learn on `{vector.base_name}`, or take the difference to `{model.name}`",
-                )
-            )
-            return False
-    return True
-
-
-def _coherent(call: Call, low: Lowering) -> bool:
-    """Whether objective, model, length and selection go together."""
-    if not _fits(call, low):
-        return False
-    if (call["steps"] is None) == (call["epochs"] is None):
-        given = call["steps"] is not None
-        message = "both `steps` and `epochs` are given" if given else "it is not said how long to learn"
-        help = "leave out one of them" if given else "give `steps` or `epochs`"
-        return _wrong(low, codes.MISSING_ARGUMENT, call, "epochs", message, help)
-    objective, select = call["objective"].method.name, call["select"]
-    if objective in _UNLABELLED and select.options.get("by") == "accuracy":
-        message = f"`{objective}` learns without labels, and `best` selects by them"
-        help = "take `best(…, by = loss)` or `last`: coefficients that labels chose were not learned without them"
-        return _wrong(low, codes.ARGUMENT_TYPE, call, "select", message, help)
-    if objective == "language_model" and call["pool"].method.name == "features":
-        message = "`features` needs a classifier, whose head reads features"
-        return _wrong(low, codes.ARGUMENT_TYPE, call, "pool", message, "take `gradient(…)` or another rule")
-    own = call["pool"].options.get("of")
-    if own is not None and len(own) != len(call["vectors"]):
-        message = f"{len(own)} data sets for {len(call['vectors'])} task vectors"
-        return _wrong(low, codes.ARGUMENT_TYPE, call, "pool", message, "give the data of each, in their order")
-    keep = call["pool"].options.get("keep", 1)
-    if keep > len(call["vectors"]):
-        message = f"{keep} of {len(call['vectors'])} task vectors cannot be kept"
-        return _wrong(low, codes.OUT_OF_BOUNDS, call, "pool", message, "keep fewer, or take `pool = all`")
-    return _apart(call, low)
-
-
-def _fits(call: Call, low: Lowering) -> bool:
-    """Whether the objective is one for this kind of model."""
-    objective: str = call["objective"].method.name
-    model: ModelValue = call["on"]
-    causal = model.node.options["task"] == "causal"
-    if causal == (objective == "language_model"):
-        return True
-    what = "a causal language model" if causal else "a classifier"
-    help = "take `objective = language_model`" if causal else "take `supervised`, `negate`, `entropy` or another"
-    message = f"`{objective}` is no objective for `{model.name}`, {what}"
-    return _wrong(low, codes.ARGUMENT_TYPE, call, "objective", message, help)
-
-
-def _apart(call: Call, low: Lowering) -> bool:
-    """Says where data that is learned from also selects; that is no error, but no honest choice either."""
-    chosen = call["select"].options.get("on")
-    if chosen is not None and any(d.node == chosen.node for d in call["data"]):
-        message = "the data that selects is also learned from, so the last step always looks best"
-        where = Label(call.where("select"))
-        low.report(Diagnostic(codes.DATA_REUSED, message, where, help=("select on other rows: `split(…)`",)))
-    return True
-
-
-def _wrong(low: Lowering, code: codes.Code, call: Call, argument: str, message: str, help: str) -> bool:
-    low.report(error(code, call.where(argument), message, help=help))
-    return False
 
 
 # ---- the entries ---------------------------------------------------------------------------------------------------
@@ -355,14 +216,5 @@ FUNCTIONS = (
         COEFFICIENTS,
         _search,
         source="Ilharco et al., 2023",
-    ),
-    Function(
-        "load_coefficients",
-        "coefficients that `coefficients_file` wrote, in the order of the file",
-        "learning",
-        (Parameter("path", Text(), "the file, relative to the program"),),
-        (),
-        COEFFICIENTS,
-        _load,
     ),
 )

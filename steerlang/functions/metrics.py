@@ -14,6 +14,8 @@ from steerlang.language.types import BOOL, CONDITION, METRIC, MODEL, NUMBER, SAM
 from steerlang.language.values import POISON, ConditionValue, MetricValue, ModelValue, SamplesValue
 from steerlang.source import Span
 
+from .tasks import is_causal
+
 # ---- metrics -------------------------------------------------------------------------------------------------------
 
 
@@ -29,8 +31,10 @@ def _distinct(call: Call, low: Lowering) -> MetricValue:
     return MetricValue(low.node("metric.distinct", {"n": call["n"]}, (call["samples"].node,), "metric"))
 
 
-def _perplexity(call: Call, low: Lowering) -> MetricValue:
+def _perplexity(call: Call, low: Lowering) -> Any:
     by: ModelValue = call["by"]
+    if not is_causal(by, call.where("by"), "perplexity", low):
+        return POISON
     kind = "samples" if isinstance(call["texts"], SamplesValue) else "rows"
     node = low.node("metric.perplexity", {"of": kind}, (call["texts"].node, by.node), "metric", group=_score_group(by))
     return MetricValue(node)
@@ -38,6 +42,8 @@ def _perplexity(call: Call, low: Lowering) -> MetricValue:
 
 def _kl_from(call: Call, low: Lowering) -> Any:
     model, base = call["models"], call["base"]
+    if not all(is_causal(call[n], call.where(n), "divergence of next tokens", low) for n in ("models", "base")):
+        return POISON
     if model.base.key != base.base.key:
         low.report(
             error(
@@ -64,8 +70,10 @@ def _kl_from(call: Call, low: Lowering) -> Any:
     )
 
 
-def _logit_difference(call: Call, low: Lowering) -> MetricValue:
+def _logit_difference(call: Call, low: Lowering) -> Any:
     model = call["models"]
+    if not is_causal(model, call.where("models"), "a difference of next tokens", low):
+        return POISON
     options: dict[str, Json] = {"target": call["target"], "source": call["source"]}
     node = low.node(
         "metric.logit_difference", options, (model.node, call["prompts"].node), "metric", group=_score_group(model)

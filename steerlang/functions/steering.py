@@ -19,6 +19,7 @@ from steerlang.language.values import POISON, ActionValue, ModelValue, VectorVal
 from steerlang.source import Span
 
 from .selectors import SITES, TOKENS_STEERED
+from .tasks import is_causal
 
 _NORM = {
     "free": "the sum as it is",
@@ -104,6 +105,8 @@ def _large(call: Call, low: Lowering, operator: str, scales: list[float], unit: 
 
 def _apply(call: Call, low: Lowering) -> Any:
     model: ModelValue = call["model"]
+    if not is_causal(model, call.where("model"), "steering", low):
+        return POISON
     actions: list[ActionValue] = [
         a for given in call["actions"] for a in (given if isinstance(given, list) else [given])
     ]

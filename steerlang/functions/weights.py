@@ -77,6 +77,11 @@ def _sum(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
     return _derived(summed([_term(v) for v in operands]), operands, span, low)
 
 
+def summed_vectors(vectors: list[TaskVectorValue], span: Span, low: Lowering) -> Any:
+    """tau_1 + tau_2 + …, all taken from one base."""
+    return vectors[0] if len(vectors) == 1 else _sum(tuple(vectors), span, low)
+
+
 def _minus(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
     first, second = operands
     return _derived(summed([_term(first), scaled(_term(second), -1.0)]), operands, span, low)
@@ -165,7 +170,7 @@ def edited(model: ModelValue, vector: TaskVectorValue, across: bool, span: Span,
             )
         )
         return POISON
-    weights = _weights_of(model)
+    weights = weights_of(model)
     if vector.base != weights.key and not across:
         message = f"the task vector was taken from `{vector.base_name}`, and is added to `{model.name}`"
         low.report(error(codes.PROVENANCE_MISMATCH, span, message, help="say `edit(…, across = true)` if it is meant"))
@@ -202,7 +207,7 @@ def _edit_node(model: ModelValue, expression: Term, inputs: tuple[Node, ...], lo
     return replace(model, node=node, base=node, name=name)
 
 
-def _weights_of(model: ModelValue) -> Node:
+def weights_of(model: ModelValue) -> Node:
     """The checkpoint at the bottom of a model."""
     return model.base.inputs[0] if model.base.operation == "model.edit" else model.base
 

@@ -83,7 +83,7 @@ def _sources(rows: Node) -> Iterator[Node]:
 
 def _warning(table: Table, found: str) -> Diagnostic:
     return Diagnostic(
-        codes.DATA_REUSED,
+        codes.DATA_USED_TWICE,
         f"`{table.symbol.name}` is measured on rows that `{found}` was found on",
         Label(table.symbol.definition.value.span),
         help=("measure on other rows: another file, or the other part of a `split(…)`",),

@@ -30,7 +30,8 @@ POISON = Poisoned()
 class ModelValue:
     """A model: the node that describes it, the node of the weights at its bottom, and the facts of those weights.
 
-    `layers` and `width` are those of the facts, which are known for every model a program can use.
+    `layers` and `width` are those of the facts, which are known for every language model a program can use; 0 where a
+    classifier has none. `task` is what it is loaded for.
     """
 
     node: Node
@@ -40,18 +41,34 @@ class ModelValue:
     reference: ModelReference
     layers: int
     width: int
+    task: str = "causal"
+
+
+@dataclass(frozen=True, eq=False)
+class ClassesValue:
+    """The classes of some data: their names in order, and the texts that say them (none: the default).
+
+    counts  rows of each class; None where it cannot be known yet
+    """
+
+    names: tuple[str, ...]
+    templates: tuple[str, ...] = ()
+    counts: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class DataValue:
     """Rows of one form (`texts`, `pairs`, …); `count` is None where it cannot be known yet. `chat`: rows are messages
-    of a chat template."""
+    of a chat template. `classes` are there where rows have labels, or where the program lists them; `labelled` where
+    rows have labels."""
 
     node: Node
     form: Type
     count: int | None
     examples: tuple[Mapping[str, Any], ...] = ()
     chat: bool = False
+    classes: ClassesValue | None = None
+    labelled: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,9 +41,14 @@ class Examples(Protocol):
     labels  the class of each row, int64 [N]; None where there are none, or where they may not be used
     """
 
-    name: str
-    count: int
-    labels: Tensor | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def labels(self) -> Tensor | None: ...
 
     def logits(self, rows: Sequence[int], view: View) -> Tensor:
         """Scores [n, C] of the rows, before softmax, by the module as it is now. Differentiable through the module's
@@ -55,8 +60,11 @@ class Examples(Protocol):
 class TokenExamples(Protocol):
     """One data set of texts for a causal language model."""
 
-    name: str
-    count: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def count(self) -> int: ...
 
     def losses(self, rows: Sequence[int]) -> tuple[Tensor, int]:
         """The sum of the cross-entropies of the tokens that count (nats, a scalar), and how many tokens these are."""

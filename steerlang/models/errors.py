@@ -123,3 +123,21 @@ class NoTokens(ModelError):
             f"row {row} has no tokens", "leave out empty texts, or let the tokenizer add its first token"
         )
         self.row = row
+
+
+class BadImage(ModelError):
+    """A file that is no image, or one that cannot be decoded."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"the image {path} cannot be read: {reason}", "save it again as PNG or JPEG, or take its row out"
+        )
+        self.path, self.reason = path, reason
+
+
+class MissingPackage(ModelError):
+    """A package that is not installed."""
+
+
+class ClassMismatch(ModelError):
+    """Classes of data that are not among those of a model."""

@@ -84,7 +84,7 @@ def load(
         "trust_remote_code": trust_remote_code,
         "revision": revision or "main",
     }
-    model, unexpected = _load_weights(str(path), dtype, options)
+    model, unexpected = load_weights(AutoModelForCausalLM, str(path), dtype, options)
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(path), **options)
     except Exception as error:
@@ -92,7 +92,7 @@ def load(
             f"the tokenizer of {path} cannot be loaded: {error}", "tokenizer.json must lie beside the weights"
         ) from error
     check_finite(model)
-    return wrap(model.to(_device(device)), tokenizer, str(path), override=override, unexpected=unexpected)
+    return wrap(model.to(device_of(device)), tokenizer, str(path), override=override, unexpected=unexpected)
 
 
 def wrap(
@@ -116,9 +116,12 @@ def wrap(
     return LoadedModel(model, tokenizer, find_layout(model, override), path, unexpected)
 
 
-def _load_weights(path: str, dtype: DtypeName | None, options: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
+def load_weights(
+    auto: Any, path: str, dtype: DtypeName | None, options: dict[str, Any]
+) -> tuple[Any, tuple[str, ...]]:
+    """The model that the library's class `auto` makes of a folder, every tensor read from it, and what was not used."""
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = auto.from_pretrained(
             path,
             dtype="auto" if dtype is None else _DTYPES[dtype],
             use_safetensors=True,
@@ -166,7 +169,8 @@ def _looks_like_path(path: str | Path) -> bool:
     return isinstance(path, Path) or text.startswith((".", "/", "~")) or text.count("/") > 1
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """The device of that name; `auto` is a CUDA device where there is one. Raises LoadFailure."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from steerlang.graph.node import Node
 
 from .editing import Value, materialised
 
 if TYPE_CHECKING:
+    from steerlang.models.classifiers import Classifier
+    from steerlang.models.encoding import Encoder
     from steerlang.models.loading import LoadedModel
 
+M = TypeVar("M")
 
 _CPU_TOKENS = 1024
 
@@ -29,7 +34,8 @@ class Resources:
     threads: int | None = None
     trust_remote_code: bool = False
     batch_tokens: int = 4096
-    _held: dict[str, LoadedModel] = field(default_factory=dict)
+    _held: dict[str, LoadedModel | Classifier] = field(default_factory=dict)
+    _encoders: dict[str, Encoder] = field(default_factory=dict)
 
     def reading_tokens(self, loaded: LoadedModel) -> int:
         """How many tokens a batch holds at most where texts are read and nothing is generated.
@@ -39,30 +45,60 @@ class Resources:
         return min(self.batch_tokens, _CPU_TOKENS) if loaded.device.type == "cpu" else self.batch_tokens
 
     def model(self, base: Node, value: Value) -> LoadedModel:
-        """The weights behind a `model.load` or `model.edit` node, loaded; `value` gives what learned edits need."""
-        found = self._held.get(base.key)
+        """The language model behind a `model.load` or `model.edit` node; `value` gives what learned edits need."""
+        return self._get(base, value, self._causal)
+
+    def classifier(self, base: Node, value: Value) -> Classifier:
+        """The classifier behind a `model.load` or `model.edit` node; `value` gives what learned edits need."""
+        return self._get(base, value, self._classifier)
+
+    def _get(self, base: Node, value: Value, load: Callable[[Path, Node], M]) -> M:
+        found: Any = self._held.get(base.key)
         if found is None:
             self._held.clear()  # before loading: two models at once may not fit
-            found = self._held[base.key] = self._load(base, value)
-        return found
+            self._prepare()
+            with _folder(base, value) as folder:
+                found = load(folder, base)
+            self._held[base.key] = found
+        return found  # type: ignore[no-any-return]
 
-    def _load(self, base: Node, value: Value) -> LoadedModel:
-        if base.operation == "model.edit":
-            with materialised(base, value) as folder:
-                return self._load_folder(folder, base)
-        return self._load_folder(Path(base.locators["path"]), base)
-
-    def _load_folder(self, folder: Path, base: Node) -> LoadedModel:
+    def _prepare(self) -> None:
         # Programs say where models come from; loading itself never asks the network.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         import torch
         from transformers.utils import logging
 
-        from steerlang.models.loading import load
-
         quiet: Any = logging.disable_progress_bar
         quiet()  # progress is ours to show, on stderr and as events
         if self.threads is not None:
             torch.set_num_threads(self.threads)
+
+    def _causal(self, folder: Path, base: Node) -> LoadedModel:
+        from steerlang.models.loading import load
+
         dtype: Any = base.options["dtype"]
         return load(folder, dtype=dtype, device=self.device, trust_remote_code=self.trust_remote_code)
+
+    def _classifier(self, folder: Path, base: Node) -> Classifier:
+        from steerlang.models.classifiers import load_classifier
+
+        dtype: Any = base.options["dtype"]
+        made = load_classifier(folder, task_of(base), dtype=dtype, device=self.device)
+        encoder = self._encoders.setdefault(made.encoder.fingerprint, made.encoder)
+        return replace(made, encoder=encoder)  # rows made ready for one model serve all that read them alike
+
+
+def task_of(base: Node) -> str:
+    """What the weights behind a `model.load` or `model.edit` node are loaded for."""
+    node = base.inputs[0] if base.operation == "model.edit" else base
+    return str(node.options["task"])
+
+
+@contextmanager
+def _folder(base: Node, value: Value) -> Iterator[Path]:
+    """Where the weights of a node lie, made for the time being where they are edited."""
+    if base.operation == "model.edit":
+        with materialised(base, value) as folder:
+            yield folder
+    else:
+        yield Path(base.locators["path"])

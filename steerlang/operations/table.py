@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from steerlang.engine.operation import Operation
 
-from . import algebra, arithmetic, capturing, extracting, generating, scoring, text
+from . import algebra, arithmetic, capturing, classifying, extracting, generating, learning, scoring, text
 
 OPERATIONS: Mapping[str, Operation] = {
     **text.OPERATIONS,
@@ -16,4 +16,6 @@ OPERATIONS: Mapping[str, Operation] = {
     **extracting.OPERATIONS,
     **generating.OPERATIONS,
     **scoring.OPERATIONS,
+    **learning.OPERATIONS,
+    **classifying.OPERATIONS,
 }

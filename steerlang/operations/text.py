@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from steerlang.data import RowOptions, demonstrations, read_table, sample, split
+from steerlang.data import RowOptions, demonstrations, read_table, sample, sample_by, split
+from steerlang.data.classes import class_of
 from steerlang.data.demonstrations import Contains, Equals, of_pairs, of_texts
 from steerlang.data.table import Row
+from steerlang.data.templates import in_text
 from steerlang.data.text_metrics import contains_rate, distinct, distinct_each, word_share
 from steerlang.data.words import WordList
 from steerlang.diagnostics import codes
@@ -31,7 +34,14 @@ def rows_of(node: Node) -> list[dict[str, Any]]:
     if problems:
         first = problems[0]
         raise fail(codes.BAD_ROW, f"line {first.line}: {first.message}" if first.line else first.message, first.help)
-    return [dict(row) for row in made]
+    return [_named(dict(row), options) for row in made]
+
+
+def _named(row: dict[str, Any], options: Any) -> dict[str, Any]:
+    """The row with the name of its class for its label, where the program lists the classes."""
+    if "classes" in options and "label" in row:
+        row["label"] = class_of(row["label"], options["classes"], options["label_by"])
+    return row
 
 
 def _inline(rows: list[dict[str, str]]) -> tuple[Row, ...]:
@@ -56,17 +66,34 @@ def _row_options(options: Any) -> RowOptions:
         for f in options["where"]
     )
     names = ("strip", "template", "chat", "system", "limit")
-    return RowOptions(**{n: options[n] for n in names}, where=filters)
+    return RowOptions(**{n: options[n] for n in names if n in options}, where=filters)
 
 
 def _sample(task: Task, _: Context) -> Payload:
     options: Any = task.node.options
     rows = inputs(task)[0].rows
+    if options.get("by") == "label":
+        return Payload("rows", rows=_of_each(rows, options))
     if options["k"] > len(rows):
         raise fail(
             codes.OUT_OF_BOUNDS, f"{options['k']} rows cannot be drawn from {len(rows)}", f"give at most {len(rows)}"
         )
     return Payload("rows", rows=sample(rows, options["k"], options["seed"]))
+
+
+def _of_each(rows: tuple[dict[str, Any], ...], options: Any) -> tuple[dict[str, Any], ...]:
+    """k rows of each class."""
+    counts = Counter(in_text(row["label"]) for row in rows)
+    short = next((name for name in options["classes"] if counts[name] < options["k"]), None)
+    if short is not None:
+        message = f"{options['k']} rows of class `{short}` cannot be drawn: it has {counts[short]}"
+        raise fail(codes.OUT_OF_BOUNDS, message, f"give at most {counts[short]}" if counts[short] else "leave it out")
+    return sample_by(rows, options["k"], options["seed"], lambda row: in_text(row["label"]))
+
+
+def _unlabelled(task: Task, _: Context) -> Payload:
+    rows = inputs(task)[0].rows
+    return Payload("rows", rows=tuple({k: v for k, v in row.items() if k != "label"} for row in rows))
 
 
 def _split(task: Task, _: Context) -> Payload:
@@ -109,6 +136,7 @@ OPERATIONS = {
     "data.rows": Single(_rows),
     "data.sample": Single(_sample),
     "data.split": Single(_split),
+    "data.unlabelled": Single(_unlabelled),
     "metric.word_share": Single(_word_share),
     "metric.contains_rate": Single(_contains_rate),
     "metric.distinct": Single(_distinct),

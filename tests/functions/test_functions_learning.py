@@ -180,7 +180,7 @@ def test_coefficients_stay_with_their_task_vectors(use: str, code: str) -> None:
 
 def test_selecting_on_what_is_learned_from_is_warned_of() -> None:
     code, mark, _ = said(body(f"{LEARN}, select = best(on = few, by = loss))"))
-    assert (code, mark) == ("SL728", "best(on = few, by = loss)")
+    assert (code, mark) == ("SL462", "best(on = few, by = loss)")
 
 
 def test_a_file_is_written_of_what_is_found() -> None:
@@ -204,14 +204,14 @@ USED = f"{LEARN})\nmodel x = base + compose([t, u], coefficients = c)\nmetric m 
     ],
 )
 def test_measuring_on_what_was_learned_from_is_warned_of(data: str, warned: bool) -> None:
-    assert found(body(USED.replace("DATA", data))) == (["SL728"] if warned else [])
+    assert found(body(USED.replace("DATA", data))) == (["SL462"] if warned else [])
 
 
 def test_two_parts_of_a_split_are_apart() -> None:
     part = "data {0} = split(few, fraction = 0.5, part = {1})\n"
     text = part.format("one", "first") + part.format("two", "second") + USED.replace("data = few", "data = one")
     assert found(body(text.replace("DATA", "two"))) == []
-    assert found(body(text.replace("DATA", "one"))) == ["SL728"]
+    assert found(body(text.replace("DATA", "one"))) == ["SL462"]
 
 
 def test_other_metrics_of_the_same_data_are_not() -> None:

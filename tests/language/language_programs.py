@@ -24,6 +24,10 @@ FACTS = FakeFacts(
         "models/courtesy": fake_model("models/courtesy", layers=12),
         "other": fake_model("other", layers=6, seed=1),
         "wide": fake_model("wide", layers=12, width=64),
+        "pictures": fake_model("pictures", task="clip", has_processor=True),
+        "pets": fake_model("pets", task="image_classification", has_processor=True, labels=("cat", "dog")),
+        "pets-tuned": fake_model("pets-tuned", task="image_classification", has_processor=True, seed=2),
+        "mood": fake_model("mood", task="sequence_classification", labels=("bad", "good")),
         "far/away": Absent("far/away", ("<fake>",)),
     },
     data={
@@ -35,6 +39,9 @@ FACTS = FakeFacts(
         "data/requests.txt": WORDS,
         "data/requests_dev.txt": WORDS,
         "one.jsonl": PAIRS[:1],
+        "pets.csv": [{"file": f"{i}.png", "class": "cat" if i % 3 else "dog"} for i in range(6)],
+        "places.csv": [{"file": f"{i}.png", "class": str(i % 2)} for i in range(6)],
+        "moods.jsonl": [{"line": f"words {i}", "mood": "good" if i % 2 else "bad"} for i in range(6)],
     },
 )
 HEAD = """steerlang 1

@@ -26,6 +26,7 @@ _TASKS = (
     ("ForConditionalGeneration", "image_text_to_text"),
     ("ForImageTextToText", "image_text_to_text"),
     ("ForImageClassification", "image_classification"),
+    ("ForImageClassificationWithTeacher", "image_classification"),
     ("ForSequenceClassification", "sequence_classification"),
     ("CLIPModel", "clip"),
     ("SiglipModel", "clip"),
@@ -50,6 +51,7 @@ class Config:
     remote_code: bool
     shares_layers: bool
     sees_images: bool
+    reads_text: bool
     labels: tuple[str, ...]
 
     @property
@@ -126,6 +128,7 @@ def _config(content: Mapping[str, object]) -> Config:
         remote_code=bool(content.get("auto_map")),
         shares_layers=any("num_hidden_groups" in part for part in parts),
         sees_images=any(isinstance(content.get(key), dict) for key in _VISION_PARTS),
+        reads_text=any(isinstance(content.get(key), dict) for key in _DECODER_PARTS),
         labels=_labels(content.get("id2label")),
     )
 

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from steerlang.data import (
     ProblemKind,
+    Row,
     RowOptions,
     RowProblem,
-    Rows,
     Table,
     check_options,
     demonstrations,
     read_table,
 )
+from steerlang.data.classes import in_order
+from steerlang.data.demonstrations import passing
+from steerlang.data.templates import in_text
 from steerlang.diagnostics import codes
 from steerlang.diagnostics.suggest import did_you_mean
 
 from .digests import FileDigests
+from .images import bad_images
 from .paths import missing, resolve_path
-from .promise import DataFacts, DocumentFacts, Trouble
+from .promise import DataFacts, DocumentFacts, LabelFacts, Trouble
 from .troubles import bad_file, unreadable
 
 _EXAMPLES = 3
@@ -60,7 +64,8 @@ def read_data(
 ) -> DataFacts | tuple[Trouble, ...]:
     """The facts of a data file, or everything that is wrong with it."""
     plain = options == RowOptions(chat=options.chat, system=options.system)
-    table = read_table(path, format, columns, keep=_EXAMPLES if plain and "image" not in columns else None)
+    whole = not plain or bool({"image", "label"} & columns.keys())
+    table = read_table(path, format, columns, keep=None if whole else _EXAMPLES)
     troubles = _table_troubles(table, name, path)
     if any(one.code is not codes.BAD_ROW for one in troubles):
         return troubles
@@ -76,14 +81,27 @@ def read_data(
     if not kept:
         help = "loosen `where`" if options.where else ""
         return (Trouble(codes.EMPTY_DATA, f"no row of `{name}` is left", (help,) if help else (), place=str(path)),)
-    lost = _missing_images(path, name, rows) if "image" in columns else None
+    lost = bad_images(path, name, rows) if "image" in columns else None
     if lost is not None:
         return (lost,)
     images = tuple(str(row["image"]) for row in rows) if "image" in columns else ()
+    labels = labels_of(passing(table.rows, options), columns)
     return DataFacts(
-        path, name, format, table.columns, table.row_count, kept, rows[:_EXAMPLES],
+        path, name, format, table.columns, table.row_count, kept, rows[:_EXAMPLES], labels,
         lambda: _data_digest(path, images, digests),
     )  # fmt: skip
+
+
+def labels_of(rows: Iterable[Row], columns: Mapping[str, str]) -> dict[str, LabelFacts]:
+    """The labels of rows, in order."""
+    if "label" not in columns:
+        return {}
+    found: dict[str, LabelFacts] = {}
+    for row in rows:
+        label = in_text(row.cells[columns["label"]])
+        before = found.get(label, LabelFacts(0, row.line))
+        found[label] = LabelFacts(before.count + 1, before.line)
+    return {label: found[label] for label in in_order(found)}
 
 
 def _table_troubles(table: Table, name: str, path: Path) -> tuple[Trouble, ...]:
@@ -132,24 +150,12 @@ def _option_trouble(problem: RowProblem, columns: Sequence[str]) -> Trouble:
     return Trouble(code, problem.message, close or own, own if close else (), column=problem.column)
 
 
-def _missing_images(path: Path, name: str, rows: Rows) -> Trouble | None:
-    lost = [row for row in rows if not (path.parent / str(row["image"])).is_file()]
-    if not lost:
-        return None
-    notes = [f"line {row['line']}: `{row['image']}`" for row in lost[:_NOTES]]
-    if len(lost) > len(notes):
-        notes.append(f"and {len(lost) - len(notes)} more")
-    message = f"{len(lost)} of {len(rows)} images named in `{name}` do not exist"
-    help = f"image paths start from the folder of the file that names them, {path.parent}"
-    return Trouble(codes.FILE_NOT_FOUND, message, (help,), tuple(notes), f"{path}:{lost[0]['line']}")
-
-
 def _data_digest(path: Path, images: Sequence[str], digests: FileDigests) -> str:
     found = digests.of(path)
     if not images:
         return found
-    named = ((image, digests.of(path.parent / image)) for image in dict.fromkeys(images))
-    return digests.together([("", found), *named])
+    files = {image: path.parent / image for image in images}
+    return digests.together([("", found), ("images", digests.of_many(path, files))])
 
 
 def read_document(path: Path, name: str, digests: FileDigests) -> DocumentFacts | Trouble:

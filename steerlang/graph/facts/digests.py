@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 # Small files are hashed in less time than a cache entry takes to find.
@@ -46,6 +46,28 @@ class FileDigests:
             self._save(known)
         return found
 
+    def of_many(self, owner: Path, files: Mapping[str, Path]) -> str:
+        """One digest of the contents of many files by name, remembered as a whole under the file that names them.
+
+        Nothing is read again while every file has the size, time and place it had. Raises `OSError`.
+        """
+        key = f"{owner.resolve()}#files"
+        stamps = {name: _stamp(path) for name, path in files.items()}
+        size = sum(stamp[1] for stamp in stamps.values())
+        if size < _REMEMBERED_FROM:
+            return self.together((name, _hash(path)) for name, path in files.items())
+        stamp = _stamp_of_many({name: stamp[0] for name, stamp in stamps.items()})
+        known = self._load()
+        entry = known.get(key)
+        if entry is not None and entry[0] == stamp:
+            return entry[1]
+        found = self.together((name, _hash(path)) for name, path in files.items())
+        after = {name: _stamp(path)[0] for name, path in files.items()}
+        if all(stamp[2] for stamp in stamps.values()) and _stamp_of_many(after) == stamp:
+            known[key] = (stamp, found)
+            self._save(known)
+        return found
+
     def together(self, files: Iterable[tuple[str, str]]) -> str:
         """One digest of named contents: (name, digest) pairs, in any order."""
         text = json.dumps(sorted(files), separators=(",", ":"))
@@ -78,6 +100,13 @@ def _stamp(path: Path) -> tuple[Stamp, int, bool]:
     status = path.stat()
     settled = time.time_ns() - status.st_mtime_ns > _SETTLED_NS
     return [status.st_size, status.st_mtime_ns, status.st_ino], status.st_size, settled
+
+
+def _stamp_of_many(stamps: Mapping[str, Stamp]) -> Stamp:
+    """One stamp of many files, as four numbers."""
+    text = json.dumps(sorted(stamps.items()), separators=(",", ":"))
+    whole = hashlib.sha256(text.encode("ascii")).digest()
+    return [int.from_bytes(whole[i : i + 8], "big") for i in range(0, 32, 8)]
 
 
 def _hash(path: Path) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from steerlang.data import Row, RowOptions, check_options, demonstrations, rows_digest
+from steerlang.data.demonstrations import passing
 from steerlang.diagnostics import codes
 from steerlang.diagnostics.suggest import did_you_mean
 from steerlang.graph.node import digest
 
+from .data import labels_of
 from .promise import (
     Absent,
     DataFacts,
@@ -85,7 +87,7 @@ def _rendered(text: str) -> Rendered:
 def fake_model(
     id: str, *, layers: int = 4, width: int = 32, vocabulary: int = 100, task: str | None = "causal",
     revision: str | None = None, seed: int = 0, tokenizer: TokenizerFacts | None = None,
-    tensors: Mapping[str, TensorFacts] | None = None,
+    tensors: Mapping[str, TensorFacts] | None = None, has_processor: bool = False, labels: tuple[str, ...] = (),
 ) -> ModelFacts:  # fmt: skip
     """A small decoder of the usual shape. Models of equal sizes and `seed` have equal digests, whatever their id."""
     held = dict(tensors) if tensors is not None else _decoder_tensors(layers, width, vocabulary)
@@ -99,7 +101,8 @@ def fake_model(
         id=id, path=Path("/fake") / id, revision=revision, model_type="llama", architectures=("LlamaForCausalLM",),
         task=task, layers=layers, width=width, vocabulary=vocabulary, heads=4, positions=256, dtype="float32",
         tied=True, quantised=None, remote_code=False, tensors=held, parameters=count, size=4 * count,
-        tokenizer=tokenizer or TokenizerFacts("tokenizer.json", True, False, "<s>", "</s>", "</s>"), identity=identity,
+        tokenizer=tokenizer or TokenizerFacts("tokenizer.json", True, False, "<s>", "</s>", "</s>"),
+        has_processor=has_processor, labels=labels, identity=identity,
     )  # fmt: skip
 
 
@@ -138,6 +141,7 @@ def fake_data(
     kept, _ = demonstrations(numbered, columns or {}, options)
     if not kept:
         return (Trouble(codes.EMPTY_DATA, f"`{path}` has no rows"),)
+    labels = labels_of(passing(numbered, options), columns or {})
     return DataFacts(
-        Path("/fake") / path, path, format, names, len(rows), len(kept), kept[:3], lambda: rows_digest(rows)
+        Path("/fake") / path, path, format, names, len(rows), len(kept), kept[:3], labels, lambda: rows_digest(rows)
     )  # fmt: skip

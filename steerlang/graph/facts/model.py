@@ -15,6 +15,7 @@ from .promise import Absent, ModelFacts, ModelReference, Part, TensorFacts, Toke
 from .remote_code import is_built_in, refuse_code
 from .safetensors_header import DTYPE_BITS
 from .structure import check_layers, decoder_blocks, is_tied, main_dtype, surplus_note, width_of
+from .task import PROCESSOR_FILES, check_task, found_task
 from .tokenizer import read_tokenizer
 
 _TEXT_FILES = (
@@ -22,9 +23,7 @@ _TEXT_FILES = (
     "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "tekken.json",
     "chat_template.jinja", "chat_template.json",
 )  # fmt: skip
-_OTHER_FILES = (
-    "generation_config.json", "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json",
-)  # fmt: skip
+_OTHER_FILES = ("generation_config.json", *PROCESSOR_FILES, "video_preprocessor_config.json")
 
 
 def read_model(located: Located, reference: ModelReference, digests: FileDigests) -> ModelFacts | Absent | Trouble:
@@ -48,6 +47,9 @@ def read_model(located: Located, reference: ModelReference, digests: FileDigests
         return joined(troubles)
     assert isinstance(checkpoint, Checkpoint)
     assert isinstance(tokenizer, TokenizerFacts)
+    unfit = check_task(reference.task, located.folder, located.name, config, checkpoint.tensors, tokenizer)
+    if unfit is not None:
+        return unfit
     return _facts(located, reference, config, checkpoint, tokenizer, digests)
 
 
@@ -81,7 +83,7 @@ def _facts(
         revision=located.commit,
         model_type=config.model_type,
         architectures=config.architectures,
-        task=reference.task or config.task,
+        task=reference.task or found_task(config, tensors),
         layers=config.layers or (blocks.count if blocks is not None else None),
         width=width,
         vocabulary=config.vocabulary,
@@ -95,6 +97,7 @@ def _facts(
         parameters=sum(t.count for t in tensors.values()),
         size=sum(_bytes(t) for t in tensors.values()),
         tokenizer=tokenizer,
+        has_processor=any((located.folder / file).is_file() for file in PROCESSOR_FILES),
         labels=config.labels,
         notes=(surplus,) if surplus is not None else (),
         identity=identity(located.folder, checkpoint.files, digests, reference.allow_code),

@@ -122,6 +122,7 @@ class ModelFacts:
     quantised     the method, or None
     remote_code   whether the configuration points at code of its own
     parameters    numbers in the checkpoint; `size` their bytes
+    has_processor whether it says how images are prepared
     labels        class names of a classifier, in order
     notes         worth showing, not wrong
     """
@@ -145,6 +146,7 @@ class ModelFacts:
     parameters: int
     size: int
     tokenizer: TokenizerFacts
+    has_processor: bool = False
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     identity: Callable[[Part], str] = field(default=_no_identity, repr=False, compare=False)
@@ -165,12 +167,21 @@ class ModelFacts:
         return self.identity(part)
 
 
+@dataclass(frozen=True, slots=True)
+class LabelFacts:
+    """A label of a data file: how many rows have it, and the line of the first."""
+
+    count: int
+    line: int
+
+
 @dataclass(frozen=True)
 class DataFacts:
     """A data file that can be read as the program asks.
 
     rows      rows in the file; `kept` those left after `where` and `limit`
     examples  the first few demonstrations
+    labels    the labels of the rows that pass `where`, `limit` or not, in order: numbers by size, texts by alphabet
     """
 
     path: Path
@@ -180,6 +191,7 @@ class DataFacts:
     rows: int
     kept: int
     examples: tuple[Demonstration, ...] = ()
+    labels: Mapping[str, LabelFacts] = field(default_factory=dict)
     identity: Callable[[], str] = field(default=lambda: _no_identity("all"), repr=False, compare=False)
 
     def digest(self) -> str:

@@ -157,9 +157,9 @@ def test_images_must_exist_and_are_part_of_the_digest(look, project):
     assert found.message == "5 of 5 images named in `data/a.csv` do not exist"
     assert found.notes[0] == "line 2: `0.png`"
     for i in range(5):
-        (project / "data" / f"{i}.png").write_bytes(b"x")
+        (project / "data" / f"{i}.png").write_bytes(b"\x89PNG\r\n\x1a\nx")
     first = look(content, "data/a.csv", {"image": "file"}).digest()
-    (project / "data" / "4.png").write_bytes(b"y")
+    (project / "data" / "4.png").write_bytes(b"\x89PNG\r\n\x1a\ny")
     assert look(content, "data/a.csv", {"image": "file"}).digest() != first
 
 

@@ -65,7 +65,6 @@ def test_the_task_an_architecture_is_for(folder, ask, architecture, task):
     config = {**CONFIG, "architectures": [architecture], "id2label": {"1": "b", "0": "a"}, "vision_config": {}}
     folder(**{"config.json": config})
     assert ask().task == task
-    assert ask(task="clip").task == "clip"
     assert ask().labels == ("a", "b")
 
 

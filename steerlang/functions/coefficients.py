@@ -1,0 +1,50 @@
+"""Coefficients that a file holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from steerlang.data.coefficients import BadCoefficients, read_coefficients
+from steerlang.diagnostics import codes, error
+from steerlang.graph.facts import Trouble
+from steerlang.language.lowering import Lowering
+from steerlang.language.parameter_types import Text
+from steerlang.language.signature import Call, Function, Parameter
+from steerlang.language.types import COEFFICIENTS
+from steerlang.language.values import POISON, CoefficientsSetValue
+
+from .reports import report
+from .terms import Term
+
+
+def _load(call: Call, low: Lowering) -> Any:
+    """Coefficients in a file: plain numbers, so what is made of them is keyed by the numbers, not by the file."""
+    found = low.facts.document(call["path"], low.folder)
+    if isinstance(found, Trouble):
+        report(found, call.where("path"), low)
+        return POISON
+    try:
+        named = read_coefficients(found.value)
+    except BadCoefficients as e:
+        message = f"`{call['path']}` cannot be read as coefficients: {e}"
+        help = "write such a file with `coefficients_file(…)`"
+        low.report(error(codes.UNREADABLE_FILE, call.where("path"), message, help=help))
+        return POISON
+    terms: list[Term] = [
+        {"is": "ByBlock", "blocks": dict(named.partition), "values": [[block, float(x)] for block, x in own.items()]}
+        for own in named.values.values()
+    ]
+    return CoefficientsSetValue(tuple(terms), tuple(named.values))
+
+
+FUNCTIONS = (
+    Function(
+        "load_coefficients",
+        "coefficients that `coefficients_file` wrote, in the order of the file",
+        "learning",
+        (Parameter("path", Text(), "the file, relative to the program"),),
+        (),
+        COEFFICIENTS,
+        _load,
+    ),
+)

@@ -1,0 +1,50 @@
+"""Images that a table names, with or without the class of each."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from steerlang.diagnostics import codes, error
+from steerlang.language.lowering import Lowering
+from steerlang.language.parameter_types import Text
+from steerlang.language.signature import Call, Function, Parameter
+from steerlang.language.types import IMAGES
+from steerlang.language.values import POISON
+
+from .classes import CLASSES, TEMPLATES
+from .tables import LIMIT, WHERE, read_rows
+
+_FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".json": "json", ".parquet": "parquet"}
+
+
+def _images(call: Call, low: Lowering) -> Any:
+    format = _FORMATS.get(os.path.splitext(call["path"])[1].lower())
+    if format is None:
+        endings = ", ".join(f"`{e}`" for e in _FORMATS)
+        message = f"`{call['path']}` is no table of images that can be read"
+        help = f"name a file that ends in one of {endings}, with a column of paths of images"
+        low.report(error(codes.ARGUMENT_TYPE, call.where("path"), message, help=help))
+        return POISON
+    columns = {role: call[role] for role in ("image", "label") if call[role] is not None}
+    return read_rows(call, low, format, columns, IMAGES)
+
+
+FUNCTIONS = (
+    Function(
+        "images",
+        "images that a table names by their paths, which start from the folder of the table",
+        "sources",
+        (Parameter("path", Text(), "the table (CSV, TSV, JSON lines, JSON, Parquet), relative to the program"),),
+        (
+            Parameter("image", Text(), "the column of paths of images", "file"),
+            Parameter("label", Text(optional=True), "the column of classes, by name or number", None),
+            CLASSES,
+            TEMPLATES,
+            LIMIT,
+            WHERE,
+        ),
+        IMAGES,
+        _images,
+    ),
+)

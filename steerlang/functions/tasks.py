@@ -1,0 +1,36 @@
+"""Whether a model does what a function asks of it: language models generate, classifiers classify."""
+
+from __future__ import annotations
+
+from steerlang.diagnostics import codes, error
+from steerlang.graph.facts.task import CLASSIFIERS
+from steerlang.language.lowering import Lowering
+from steerlang.language.values import ModelValue
+from steerlang.source import Span
+
+_DOES = {
+    "causal": "a language model",
+    "image_classification": "an image classifier",
+    "clip": "a model of images and texts (`clip`)",
+    "sequence_classification": "a text classifier",
+}
+
+
+def is_causal(model: ModelValue, where: Span, what: str, low: Lowering) -> bool:
+    """Whether the model is a language model; else it is reported. `what` is what needs one: "generating text"."""
+    if model.task == "causal":
+        return True
+    message = f"{what} needs a language model, and `{model.name}` is {_DOES[model.task]}"
+    help = "give a causal language model; classifiers are measured with `accuracy`, `cross_entropy`, `confidence`"
+    low.report(error(codes.WRONG_TASK, where, message, help=help))
+    return False
+
+
+def is_classifier(model: ModelValue, where: Span, what: str, low: Lowering) -> bool:
+    """Whether the model is a classifier; else it is reported."""
+    if model.task in CLASSIFIERS:
+        return True
+    message = f"{what} needs a classifier, and `{model.name}` is {_DOES[model.task]}"
+    help = "load one with `hf(…, task = image_classification)`, `clip` or `sequence_classification`"
+    low.report(error(codes.WRONG_TASK, where, message, help=help))
+    return False
