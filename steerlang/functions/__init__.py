@@ -8,6 +8,7 @@ from steerlang.language.kinds import KINDS
 from steerlang.language.registry import Registry
 
 from . import (
+    adapters,
     algebra,
     choosing,
     composition,
@@ -34,6 +35,7 @@ FAMILIES = (
     choosing,
     exports,
     weights,
+    adapters,
     composition,
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from steerlang.data import Demonstration, ProblemKind, RowOptions, check_options, demonstrations
 from steerlang.data.demonstrations import Contains, Equals, of_pairs, of_texts
-from steerlang.diagnostics import Diagnostic, Label, codes, error
+from steerlang.diagnostics import codes, error
 from steerlang.graph.facts import Absent, DataFacts, ModelReference, Trouble
 from steerlang.graph.node import Json
 from steerlang.language import typed as t
@@ -19,7 +19,7 @@ from steerlang.language.types import FILTER, LABELLED, MODEL, PAIRS, TEXT, TEXTS
 from steerlang.language.values import POISON, DataValue, ModelValue
 from steerlang.source import Span
 
-from .reports import report
+from .reports import absent, report
 
 # ---- models --------------------------------------------------------------------------------------------------------
 
@@ -37,7 +37,7 @@ def _hf(call: Call, low: Lowering) -> Any:
     reference = ModelReference(id, call["revision"], call["task"], low.folder, low.options.remote_code)
     found = low.facts.model(reference)
     if isinstance(found, Absent):
-        return _absent(found, reference, where, low)
+        return absent(found, reference, where, low)
     if isinstance(found, Trouble):
         report(found, where, low)
         return POISON
@@ -63,20 +63,6 @@ def _dtype(asked: str, stored: str | None) -> str:
     if asked != "auto":
         return asked
     return stored if stored in _DTYPES else "float32"
-
-
-def _absent(found: Absent, reference: ModelReference, where: Span, low: Lowering) -> Any:
-    low.absent.append(reference)
-    meant = tuple(f"did you mean the folder `{x}`?" for x in found.nearby[:1])
-    if low.options.locked:
-        message = f"`{found.id}` cannot be used: {found.reason}"
-        help = (*meant, "fetch it first (`hf download`), or give the path of a folder")
-        low.report(error(codes.MODEL_NOT_ON_DISK, where, message, help=help))
-    else:
-        message = f"`{found.id}` and what depends on it are not checked: {found.reason}"
-        help = (*meant, "`steerlang run` fetches it; `--locked` makes this an error")
-        low.report(Diagnostic(codes.NOT_CHECKED, message, Label(where), help=help))
-    return POISON
 
 
 # ---- data ----------------------------------------------------------------------------------------------------------

@@ -10,21 +10,49 @@ from typing import Any
 
 from steerlang.exports.checkpoint import export_checkpoint
 from steerlang.graph.node import Node
+from steerlang.weights.adapters import Adapter
 from steerlang.weights.checkpoint import Checkpoint
 from steerlang.weights.expression import from_json
+from steerlang.weights.low_rank import plan_vector
 from steerlang.weights.planning import EditPlan, plan_edit
 
 
 def plan_of(node: Node, dtype: str | None = None) -> EditPlan:
     """What a `model.edit` node does to every tensor. Raises WeightsError; reads headers only."""
-    checkpoints = {n.key: Checkpoint.open(Path(n.locators["path"]), n.locators["name"]) for n in node.inputs}
+    checkpoints, adapters = opened(node)
     expression: Any = from_json(node.options["expression"])
-    return plan_edit(expression, checkpoints, dtype=dtype)
+    return plan_edit(expression, checkpoints, adapters, dtype=dtype)
+
+
+def vector_plan_of(node: Node, base: str | None) -> EditPlan:
+    """What a `taskvector` node is on every tensor of its base. Raises WeightsError; reads headers only."""
+    checkpoints, adapters = opened(node)
+    change: Any = from_json(node.options["term"])
+    return plan_vector(change, base, checkpoints, adapters)
+
+
+def opened(node: Node) -> tuple[dict[str, Checkpoint], dict[str, Adapter]]:
+    """The models and the adapters that take part, by their keys. Raises WeightsError; reads headers only."""
+    checkpoints: dict[str, Checkpoint] = {}
+    adapters: dict[str, Adapter] = {}
+    for n in node.inputs:
+        if n.operation == "model.load":
+            checkpoints[n.key] = Checkpoint.open(Path(n.locators["path"]), n.locators["name"])
+        elif n.operation == "adapter.load":
+            adapters[n.key] = Adapter.open(Path(n.locators["path"]), n.locators["name"])
+    return checkpoints, adapters
+
+
+def trained_on(node: Node, base: str | None) -> str:
+    """What an adapter of a task vector names as its base: the model it was taken from, or what its adapters name."""
+    named = [n.locators["name"] for n in node.inputs if n.key == base]
+    said = {n.locators["trained_on"] for n in node.inputs if n.operation == "adapter.load"}
+    return named[0] if named else said.pop() if len(said) == 1 else ""
 
 
 def digests_of(node: Node) -> dict[str, str]:
-    """The digest of every model that takes part, by its key in the plan."""
-    return {n.key: str(n.options["identity"]) for n in node.inputs}
+    """The digest of every model and adapter that takes part, by its key in the plan."""
+    return {n.key: str(n.options["identity"]) for n in node.inputs if "identity" in n.options}
 
 
 @contextmanager

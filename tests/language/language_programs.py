@@ -8,7 +8,7 @@ from functools import cache
 
 from steerlang.diagnostics import Diagnostic, codes, error
 from steerlang.functions import registry
-from steerlang.graph.facts import Absent, FakeFacts, TokenizerFacts, fake_model
+from steerlang.graph.facts import Absent, FakeFacts, TokenizerFacts, fake_adapter, fake_model
 from steerlang.graph.node import Node
 from steerlang.language.compiling import Compiled, compile_source
 from steerlang.language.lowering import Options
@@ -25,6 +25,10 @@ FACTS = FakeFacts(
         "other": fake_model("other", layers=6, seed=1),
         "wide": fake_model("wide", layers=12, width=64),
         "far/away": Absent("far/away", ("<fake>",)),
+    },
+    adapters={
+        "lora": fake_adapter("lora", {"model.layers.0.self_attn.q_proj": (32, 32)}),
+        "lora2": fake_adapter("lora2", {"model.layers.0.self_attn.q_proj": (32, 32)}, seed=1),
     },
     data={
         "pairs.jsonl": PAIRS,
