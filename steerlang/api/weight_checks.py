@@ -45,6 +45,8 @@ def _edits(compiled: Compiled) -> dict[Node, Symbol]:
 
 
 def _problems(edits: dict[Node, Symbol]) -> Iterator[Diagnostic]:
+    if not edits:
+        return
     from steerlang.operations.editing import plan_of
     from steerlang.weights.errors import WeightsError
 

@@ -109,7 +109,9 @@ def _in_part(label: str, found: Any, value: AdapterValue) -> Diagnostic:
     if found["left_out"]:
         whole = sum(n * n for n in (*found["norms"].values(), *found["left_out"].values()))
         share = (sum(n * n for n in found["left_out"].values()) / whole) ** 0.5
-        parts.append(f"{len(found['left_out'])} tensors that are no matrices are left out, {share:.1%} of the norm")
+        count = len(found["left_out"])
+        what = "1 tensor that an adapter cannot hold is" if count == 1 else f"{count} tensors that it cannot hold are"
+        parts.append(f"{what} left out, {share:.1%} of the norm")
     message = f"`{label}` holds its task vector in part: {', and '.join(parts)}"
     return Diagnostic(codes.TRUNCATED, message, Label(value.span), help=("a larger `rank` loses less",))
 

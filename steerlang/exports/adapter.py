@@ -125,7 +125,7 @@ def _receipt(
         "inputs": {key: {"name": name, "digest": digests.get(key)} for key, name in given.items()},
         "counts": {"computed": len(found.factors), "left_out": len(found.left_out)},
         "excluded": [],
-        "left_out": [["the task vector", name, "it is no matrix"] for name in found.left_out],
+        "left_out": [["the task vector", name, "an adapter cannot hold it"] for name in found.left_out],
         "notes": list(plan.notes),
         "adapter": {
             "ranks": found.ranks, "error": found.error, "errors": dict(found.errors), "norms": dict(found.norms),

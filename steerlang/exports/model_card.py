@@ -41,7 +41,7 @@ def adapter_card(receipt: Mapping[str, Any], title: str, program: str, trained_o
     lines = [
         "## Numbers", "", "| | |", "|---|---:|", f"| modules | {len(found['ranks']):,} |", f"| rank | {rank} |",
         f"| share of the task vector's norm that the cut lost | {found['error']:.3g} |",
-        f"| tensors left out, which are no matrices | {len(found['left_out']):,} |", "",
+        f"| tensors left out, which an adapter cannot hold | {len(found['left_out']):,} |", "",
     ]  # fmt: skip
     parts = [
         f"# {title}", "", f"A LoRA adapter made by steerlang {receipt['steerlang']}.", "",

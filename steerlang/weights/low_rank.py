@@ -38,7 +38,8 @@ class Factored:
     errors      ‖τ − B A‖ / ‖τ‖ by module; 0.0 where B A is τ itself
     error       the same over all modules together
     norms       ‖τ‖ by module
-    left_out    tensors of the task vector that are no matrices, with ‖τ‖ of each, which the factors do not hold
+    left_out    tensors of the task vector that the factors do not hold, with ‖τ‖ of each: those that are no matrices,
+                and an embedding that is tied to the head
     embeddings  the modules that are embeddings
     transposed  whether the model stores the weights of the other modules transposed (`fan_in_fan_out`)
     """
@@ -89,7 +90,8 @@ def factored(plan: EditPlan, rank: int | None = None) -> Factored:
     left_out: dict[str, float] = {}
     for tensor in _reached(plan):
         module = tensor.removesuffix(".weight")
-        if module == tensor or len(plan.base.info(tensor).shape) != 2:
+        # PEFT would give a tied embedding's factors to the input alone, and not to the head.
+        if module == tensor or len(plan.base.info(tensor).shape) != 2 or tensor == plan.base.tied_embedding:
             left_out[tensor] = _norm(evaluation, change, tensor)
             continue
         cut = _cut(evaluation, change, tensor, rank)

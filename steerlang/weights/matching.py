@@ -70,6 +70,9 @@ def match_leaf(
     if isinstance(leaf, FactorSum):
         _check_factors(leaf, modules, adapters)
     reached = modules[keys[0]]
+    tied = target.tied_embedding
+    if tied in reached and any(adapters[key].pairs[modules[key][tied]].embedding for key in keys):
+        notes.append(f"`{tied}` is tied to the head: the edit changes both, as merging with PEFT does")
     left = tuple(
         LeftOut(adapters[key].name, f"{module}.weight", "the base's own layer, saved beside the factors")
         for key in dict.fromkeys(keys)

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def _files(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, TensorFac
         return _no_weights(folder, name)
     config = read_json_object(folder / CONFIG, f"{name}/{CONFIG}")
     if isinstance(config, Trouble):
-        return config
+        return replace(config, help=config.help or ("save or download the adapter again",))
     if (wrong := _refused(name, folder, config)) is not None:
         return wrong
     header = read_header(folder / WEIGHTS, f"{name}/{WEIGHTS}")
