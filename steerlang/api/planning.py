@@ -21,6 +21,7 @@ from steerlang.language.lowering import Cell
 from steerlang.language.modules import Symbol
 from steerlang.language.values import (
     POISON,
+    AdapterValue,
     CheckpointValue,
     DataValue,
     ExportValue,
@@ -99,7 +100,7 @@ def _files(compiled: Compiled, targets: Collection[str] | None) -> Iterator[Plan
         if targets is not None and not any(t == name or t.startswith(f"{name}[") for t in targets):
             continue
         for label, cell in cells_of(table):
-            if isinstance(cell.value, (CheckpointValue, ExportValue, ReportValue)):
+            if isinstance(cell.value, (AdapterValue, CheckpointValue, ExportValue, ReportValue)):
                 yield PlannedFile(label, cell.value.path, Path(cell.value.path).exists())
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from steerlang.diagnostics import Diagnostic, codes, error
+from steerlang.diagnostics import Diagnostic, Label, codes, error
 from steerlang.engine.events import ArtifactWritten, DiagnosticEvent, EventSink
 from steerlang.engine.payload import Payload
 from steerlang.graph.node import Node, carried_out_inputs
 from steerlang.language.compiling import cells_of
-from steerlang.language.values import CheckpointValue, ExportValue, ReportValue
+from steerlang.language.values import AdapterValue, CheckpointValue, ExportValue, ReportValue
 
 if TYPE_CHECKING:
     from .results import Run
 
-Written = CheckpointValue | ExportValue | ReportValue
+Written = AdapterValue | CheckpointValue | ExportValue | ReportValue
 
 
 def write_files(run: Run, sink: EventSink) -> None:
@@ -29,22 +29,28 @@ def write_files(run: Run, sink: EventSink) -> None:
 
 
 def _write(run: Run, label: str, value: Written, sink: EventSink) -> None:
-    found = _tried(run, value)
+    found = _tried(run, value, label, sink)
     if isinstance(found, Diagnostic):
-        run.found.append(found)
-        sink.emit(DiagnosticEvent(diagnostic=found))
+        _say(run, found, sink)
     elif found is not None:
         run.artifacts.append(found)
         sink.emit(ArtifactWritten(label=label, path=str(found), bytes=_bytes(found)))
 
 
-def _tried(run: Run, value: Written) -> Path | Diagnostic | None:
+def _say(run: Run, diagnostic: Diagnostic, sink: EventSink) -> None:
+    run.found.append(diagnostic)
+    sink.emit(DiagnosticEvent(diagnostic=diagnostic))
+
+
+def _tried(run: Run, value: Written, label: str, sink: EventSink) -> Path | Diagnostic | None:
     """The path written, or what was refused. None: the result it needs is not there."""
     from steerlang.exports.files import ExportRefused
 
     try:
         if isinstance(value, CheckpointValue):
             return _checkpoint(run, value)
+        if isinstance(value, AdapterValue):
+            return _adapter(run, value, label, sink)
         if isinstance(value, ReportValue):
             from .pages import write_report
 
@@ -92,6 +98,39 @@ def _checkpoint(run: Run, value: CheckpointValue) -> Path | Diagnostic | None:
     except WeightsError as e:
         return error(e.code, value.span, e.message, help=e.help, notes=e.notes)
     return Path(value.path)
+
+
+def _adapter(run: Run, value: AdapterValue, label: str, sink: EventSink) -> Path | Diagnostic:
+    from steerlang.exports.adapter import export_adapter
+    from steerlang.operations.editing import digests_of, trained_on, vector_plan_of
+    from steerlang.weights.errors import WeightsError
+
+    try:
+        plan = vector_plan_of(value.node, value.base, run.result)
+        receipt = export_adapter(
+            plan, value.path, rank=value.rank, dtype=value.dtype, overwrite=value.overwrite,
+            program=run.program.compiled.source.text, trained_on=trained_on(value.node, value.base),
+            digests=digests_of(value.node),
+        )  # fmt: skip
+    except WeightsError as e:
+        return error(e.code, value.span, e.message, help=e.help, notes=e.notes)
+    found = receipt["adapter"]
+    if found["error"] > 0 or found["left_out"]:
+        _say(run, _in_part(label, found, value), sink)
+    return Path(value.path)
+
+
+def _in_part(label: str, found: Any, value: AdapterValue) -> Diagnostic:
+    """What an adapter does not hold of its task vector."""
+    parts = [f"cutting it to rank {value.rank} loses {found['error']:.1%} of the norm"] if found["error"] > 0 else []
+    if found["left_out"]:
+        whole = sum(n * n for n in (*found["norms"].values(), *found["left_out"].values()))
+        share = (sum(n * n for n in found["left_out"].values()) / whole) ** 0.5
+        count = len(found["left_out"])
+        what = "1 tensor that an adapter cannot hold is" if count == 1 else f"{count} tensors that it cannot hold are"
+        parts.append(f"{what} left out, {share:.1%} of the norm")
+    message = f"`{label}` holds its task vector in part: {', and '.join(parts)}"
+    return Diagnostic(codes.TRUNCATED, message, Label(value.span), help=("a larger `rank` loses less",))
 
 
 def _bytes(path: Path) -> int:

@@ -79,6 +79,10 @@ NEGATIVE_LAYER = _error("SL412", "negative-layer", "layers are counted from 0 an
 BAD_REGEX = _error("SL421", "bad-regex", "a regular expression is malformed")
 BAD_GLOB = _error("SL422", "bad-glob", "a glob pattern is malformed")
 PATTERN_EMPTY = _error("SL431", "pattern-matches-nothing", "a pattern matches no parameter")
+PATTERN_OVERLAP = _error("SL432", "patterns-overlap", "two patterns claim one tensor")
+RANK_NEEDED = _error("SL433", "rank-needed", "a task vector has no exact adapter, and no rank was given to cut it to")
+SCALE_OF_FACTORS = _error("SL434", "scale-of-factors", "factors of an adapter are scaled in a way that means nothing")
+REPEATED_VECTOR = _warning("SL435", "repeated-vector", "one task vector stands more than once in a composition")
 UNKNOWN_POINT = _error("SL441", "unknown-point", "a sweep has no such point")
 MISSING_COLUMN = _error("SL451", "missing-column", "a data file has no such column")
 BAD_ROW = _error("SL452", "bad-row", "a row of a data file is malformed or empty")
@@ -111,6 +115,9 @@ WIDTH_MISMATCH = _error("SL513", "width-mismatch", "two models or vectors have d
 WRONG_TASK = _error("SL515", "wrong-task", "a model is used for what it does not do")
 UNFIT_TASK = _error("SL516", "unfit-task", "the files of a model do not fit the task it is loaded for")
 CLASS_MISMATCH = _error("SL517", "class-mismatch", "the classes of the data are not those of the model")
+UNSUPPORTED_ADAPTER = _error("SL518", "unsupported-adapter", "an adapter is something else than a plain LoRA")
+OTHER_BASE = Code("SL519", "other-base", Severity.NOTE, "an adapter names another model of the program as its base")
+TRUNCATED = Code("SL520", "truncated", Severity.NOTE, "an adapter holds its task vector only in part")
 
 # SL6xx imports, parameters, edition
 IMPORT_CYCLE = _error("SL601", "import-cycle", "files import each other in a circle")

@@ -53,20 +53,20 @@ def export_checkpoint(
     """
     target = Path(to)
     inputs = {c.name: c.folder for c in (*plan.checkpoints.values(), *(a.file for a in plan.adapters.values()))}
-    check_target(target, overwrite or _is_ours(target), inputs)
+    check_target(target, overwrite or is_ours(target), inputs)
     with busy_errors(), disk_errors(target), Staging(target, identity(plan, max_shard_size)).opened() as staging:
         written = write_shards(plan, staging, max_shard_size, progress)
         found = receipt(written, digests)
         for name, data in _documents(plan, found, target.name, program, coefficients).items():
             staging.write(name, data)
         _copy_companions(plan.base.folder, staging.folder, bool(plan.base.config.get("auto_map")))
-        found["files"] = _digests(staging.folder, {*found["shards"], RECEIPT})
+        found["files"] = file_digests(staging.folder, {*found["shards"], RECEIPT})
         staging.write(RECEIPT, (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
         staging.publish()
     return found
 
 
-def _is_ours(target: Path) -> bool:
+def is_ours(target: Path) -> bool:
     """Whether a folder was written by an export, as a file of results may be that a run replaces."""
     try:
         found = json.loads((target / RECEIPT).read_bytes())
@@ -118,7 +118,7 @@ def _copy_companions(source: Path, target: Path, with_code: bool) -> None:
         shutil.copytree(templates, target / templates.name, dirs_exist_ok=True)
 
 
-def _digests(folder: Path, but: set[str]) -> dict[str, str]:
+def file_digests(folder: Path, but: set[str]) -> dict[str, str]:
     """SHA-256 of every file but the shards (their tensors have digests of their own), the journal and the receipt."""
     names = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
     return {

@@ -31,6 +31,26 @@ def model_card(
     return "\n".join(head + parts)
 
 
+def adapter_card(receipt: Mapping[str, Any], title: str, program: str, trained_on: str) -> str:
+    """The card of an adapter as Markdown, with the head that names its base."""
+    base = [f"base_model: {json.dumps(trained_on)}"] if trained_on else []
+    head = ["---", "library_name: peft", *base, "tags:", "- steerlang", "- lora", "---", ""]
+    found = receipt["adapter"]
+    ranks = sorted(set(found["ranks"].values()))
+    rank = str(ranks[0]) if len(ranks) == 1 else f"{ranks[0]} to {ranks[-1]}"
+    lines = [
+        "## Numbers", "", "| | |", "|---|---:|", f"| modules | {len(found['ranks']):,} |", f"| rank | {rank} |",
+        f"| share of the task vector's norm that the cut lost | {found['error']:.3g} |",
+        f"| tensors left out, which an adapter cannot hold | {len(found['left_out']):,} |", "",
+    ]  # fmt: skip
+    parts = [
+        f"# {title}", "", f"A LoRA adapter made by steerlang {receipt['steerlang']}.", "",
+        *_inputs(receipt), *_program(program), *lines,
+        "`receipt.json` has the digest of every tensor; `steerlang verify` checks this folder against it.", "",
+    ]  # fmt: skip
+    return "\n".join(head + parts)
+
+
 def _inputs(receipt: Mapping[str, Any]) -> list[str]:
     rows = [f"| `{given['name']}` | {_digest(given['digest'])} |" for given in receipt["inputs"].values()]
     counts = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in receipt["counts"].items())

@@ -8,6 +8,7 @@ from steerlang.language.kinds import KINDS
 from steerlang.language.registry import Registry
 
 from . import (
+    adapters,
     algebra,
     blocks,
     choosing,
@@ -43,6 +44,7 @@ FAMILIES = (
     choosing,
     exports,
     weights,
+    adapters,
     composition,
     blocks,
     learning,

@@ -7,16 +7,18 @@ from typing import Any
 from steerlang.diagnostics import codes, error
 from steerlang.graph.facts import Trouble
 from steerlang.language.lowering import Lowering
-from steerlang.language.parameter_types import Choice, Flag, Text, Value
+from steerlang.language.parameter_types import Choice, Flag, Number, Text, Value
 from steerlang.language.signature import Call, Function, Parameter
-from steerlang.language.types import COEFFICIENTS, EXPORT, METRIC, MODEL, REPORT, SAMPLES, SIZE, VECTOR
+from steerlang.language.types import COEFFICIENTS, EXPORT, METRIC, MODEL, REPORT, SAMPLES, SIZE, TASKVECTOR, VECTOR
 from steerlang.language.values import (
     POISON,
+    AdapterValue,
     CheckpointValue,
     CoefficientsSetValue,
     ExportValue,
     ModelValue,
     ReportValue,
+    TaskVectorValue,
 )
 
 from .reports import report
@@ -85,6 +87,20 @@ def _checkpoint(call: Call, low: Lowering) -> Any:
     return CheckpointValue(model.node, model.name, path, call["max_shard_size"], dtype, call["overwrite"], call.span)
 
 
+def _adapter(call: Call, low: Lowering) -> Any:
+    vector: TaskVectorValue = call["vector"]
+    path = _path(call, low)
+    if path is None:
+        return POISON
+    rank = None if call["rank"] is None else int(call["rank"])
+    return AdapterValue(vector.node, path, vector.base, rank, call["dtype"], call["overwrite"], call.span)
+
+
+_FACTORS = {
+    "float32": "32-bit floats",
+    "bfloat16": "16-bit floats with the range of float32",
+    "float16": "16-bit floats",
+}
 _STORED = {
     "base": "as the base stores it",
     "float32": "32-bit floats",
@@ -144,6 +160,23 @@ FUNCTIONS = (
         ),
         EXPORT,
         _checkpoint,
+    ),
+    Function(
+        "adapter",
+        "a task vector as a LoRA adapter that PEFT loads; exact for weighted sums of adapters",
+        "exports",
+        (Parameter("vector", Value((TASKVECTOR,)), "the task vector"),),
+        (
+            _TO,
+            Parameter(
+                "rank", Number(1, integer=True, optional=True), "what each matrix is cut to; none: exact, or an error",
+                None,
+            ),
+            Parameter("dtype", Choice(_FACTORS), "what the factors are stored in", "float32"),
+            _OVERWRITE,
+        ),
+        EXPORT,
+        _adapter,
     ),
     Function(
         "html",

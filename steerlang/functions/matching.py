@@ -9,8 +9,11 @@ from steerlang.language.values import ModelValue
 from steerlang.source import Span
 
 
-def matched(tuned: ModelValue, base: ModelValue, span: Span, low: Lowering) -> bool:
-    """Whether both checkpoints have the same tensors in the same shapes, as their headers say."""
+def matched(tuned: ModelValue, base: ModelValue, span: Span, low: Lowering, *, common: bool = False) -> bool:
+    """Whether both checkpoints have the same tensors in the same shapes, as their headers say.
+
+    common  whether they may have other numbers of tokens
+    """
     ours, theirs = tuned.facts.tensors, base.facts.tensors
     for name in sorted(set(ours) ^ set(theirs)):
         has, lacks = (tuned, base) if name in ours else (base, tuned)
@@ -28,6 +31,14 @@ def matched(tuned: ModelValue, base: ModelValue, span: Span, low: Lowering) -> b
         return False
     for name in sorted(set(ours) & set(theirs)):
         if ours[name].shape != theirs[name].shape:
+            tokens = _token_counts(name, tuned, base)
+            if tokens and common:
+                continue
+            if tokens:
+                message = f"`{tuned.name}` has {tokens[0]:,} tokens and `{base.name}` {tokens[1]:,} (`{name}`)"
+                help = "say `subtract(…, vocabulary = common)` if the first tokens of both are the same"
+                low.report(error(codes.WIDTH_MISMATCH, span, message, help=help))
+                return False
             shapes = f"{list(ours[name].shape)} in `{tuned.name}`, {list(theirs[name].shape)} in `{base.name}`"
             low.report(
                 error(
@@ -39,6 +50,16 @@ def matched(tuned: ModelValue, base: ModelValue, span: Span, low: Lowering) -> b
             )
             return False
     return True
+
+
+def _token_counts(name: str, tuned: ModelValue, base: ModelValue) -> tuple[int, int] | None:
+    """The rows of two tensors that differ in their number of tokens alone; None where it is something else."""
+    ours, theirs = tuned.facts.tensors[name].shape, base.facts.tensors[name].shape
+    if not ours or len(ours) != len(theirs) or ours[1:] != theirs[1:]:
+        return None
+    if (ours[0], theirs[0]) != (tuned.facts.vocabulary, base.facts.vocabulary):
+        return None
+    return ours[0], theirs[0]
 
 
 def _may_be_tied(name: str, model: ModelValue) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from steerlang.diagnostics import Diagnostic, Label, codes, error
+from steerlang.diagnostics import codes, error
 from steerlang.graph.facts import Absent, ModelReference, Trouble
 from steerlang.graph.node import Json
 from steerlang.language.lowering import Lowering
@@ -12,9 +12,8 @@ from steerlang.language.parameter_types import Choice, Text, Value
 from steerlang.language.signature import Call, Function, Parameter
 from steerlang.language.types import MODEL, PAIRS, TEXT, TEXTS, list_of
 from steerlang.language.values import POISON, ModelValue
-from steerlang.source import Span
 
-from .reports import report
+from .reports import absent, report
 from .tables import COLUMNS, OPTIONS, form, inline_pairs, inline_texts, table
 
 # ---- models --------------------------------------------------------------------------------------------------------
@@ -39,7 +38,7 @@ def _hf(call: Call, low: Lowering) -> Any:
     reference = ModelReference(id, call["revision"], asked, low.folder, low.options.remote_code)
     found = low.facts.model(reference)
     if isinstance(found, Absent):
-        return _absent(found, reference, where, low)
+        return absent(found, reference, where, low)
     if isinstance(found, Trouble):
         report(found, call.where("task") if found.code is codes.UNFIT_TASK else where, low)
         return POISON
@@ -67,20 +66,6 @@ def _dtype(asked: str, stored: str | None) -> str:
     if asked != "auto":
         return asked
     return stored if stored in _DTYPES else "float32"
-
-
-def _absent(found: Absent, reference: ModelReference, where: Span, low: Lowering) -> Any:
-    low.absent.append(reference)
-    meant = tuple(f"did you mean the folder `{x}`?" for x in found.nearby[:1])
-    if low.options.locked:
-        message = f"`{found.id}` cannot be used: {found.reason}"
-        help = (*meant, "fetch it first (`hf download`), or give the path of a folder")
-        low.report(error(codes.MODEL_NOT_ON_DISK, where, message, help=help))
-    else:
-        message = f"`{found.id}` and what depends on it are not checked: {found.reason}"
-        help = (*meant, "`steerlang run` fetches it; `--locked` makes this an error")
-        low.report(Diagnostic(codes.NOT_CHECKED, message, Label(where), help=help))
-    return POISON
 
 
 # ---- data ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from steerlang.diagnostics import codes, error
+from steerlang.diagnostics import Diagnostic, Label, codes, error
 from steerlang.graph.node import Json, Node
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Flag, Number, Value
@@ -20,26 +20,28 @@ from steerlang.language.values import POISON, CoefficientsSetValue, Coefficients
 from steerlang.source import Span
 
 from .matching import matched
-from .terms import Term, scaled, summed
+from .terms import Term, holds_factors, scaled, summed
 
 # ---- task vectors --------------------------------------------------------------------------------------------------
 
 
-def difference(tuned: ModelValue, base: ModelValue, missing: str, span: Span, low: Lowering) -> Any:
+def difference(
+    tuned: ModelValue, base: ModelValue, span: Span, low: Lowering, missing: str = "error", vocabulary: str = "error"
+) -> Any:
     """tau = tuned - base, matched by name. What the headers show not to match is said now."""
     for model in (tuned, base):
         if model.node.operation != "model.load":
             message = "a task vector is a difference of checkpoints, and this model is edited or steered"
             low.report(error(codes.OPERATOR_MISMATCH, span, message, help="subtract models made with `hf(…)`"))
             return POISON
-    if missing == "error" and not matched(tuned, base, span, low):
+    if missing == "error" and not matched(tuned, base, span, low, common=vocabulary == "common"):
         return POISON
     term: Term = {
         "is": "Difference",
         "tuned": tuned.node.key,
         "base": base.node.key,
         "missing": missing,
-        "vocabulary": "error",
+        "vocabulary": vocabulary,
     }
     return _vector(term, (tuned.node, base.node), base, low)
 
@@ -50,18 +52,21 @@ def _vector(term: Term, models: tuple[Node, ...], base: ModelValue, low: Lowerin
     return TaskVectorValue(node, base.base.key, base.name)
 
 
-def _term(vector: TaskVectorValue) -> Term:
+def term_of(vector: TaskVectorValue) -> Term:
+    """What a task vector is, as a term."""
     term = vector.node.options["term"]
     assert isinstance(term, dict)
     return term
 
 
-def _derived(
+def derived(
     term: Term, vectors: tuple[TaskVectorValue, ...], span: Span, low: Lowering, found: tuple[Node, ...] = ()
 ) -> Any:
-    """A task vector made of others, all taken from one base; `found` are nodes that coefficients in it come from."""
-    first = vectors[0]
-    for other in vectors[1:]:
+    """A task vector made of others, all taken from one base; adapters fit any. `found` are nodes that coefficients in
+    it come from."""
+    rooted = [v for v in vectors if v.base is not None] or list(vectors)
+    first = rooted[0]
+    for other in rooted[1:]:
         if other.base != first.base:
             message = (
                 f"these task vectors were taken from different models, `{first.base_name}` and `{other.base_name}`"
@@ -74,7 +79,7 @@ def _derived(
 
 
 def _sum(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
-    return _derived(summed([_term(v) for v in operands]), operands, span, low)
+    return derived(summed([term_of(v) for v in operands]), operands, span, low)
 
 
 def summed_vectors(vectors: list[TaskVectorValue], span: Span, low: Lowering) -> Any:
@@ -84,16 +89,45 @@ def summed_vectors(vectors: list[TaskVectorValue], span: Span, low: Lowering) ->
 
 def _minus(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
     first, second = operands
-    return _derived(summed([_term(first), scaled(_term(second), -1.0)]), operands, span, low)
+    negated = _times(second, -1.0, span, low)
+    return negated if negated is POISON else derived(summed([term_of(first), term_of(negated)]), operands, span, low)
 
 
 def _times(vector: TaskVectorValue, by: Any, span: Span, low: Lowering) -> Any:
     if isinstance(by, CoefficientsSetValue):
         if not belong(by, [vector], span, low):
             return POISON
-        return _derived(scaled(_term(vector), dict(by.terms[0])), (vector,), span, low, sources(by))
+        return derived(scaled(term_of(vector), dict(by.terms[0])), (vector,), span, low, sources(by))
     coefficient: Json = dict(by.term) if isinstance(by, CoefficientsValue) else float(by)
-    return _derived(scaled(_term(vector), coefficient), (vector,), span, low)
+    if holds_factors(term_of(vector)) and not _fits_factors(term_of(vector), coefficient, span, low):
+        return POISON
+    return derived(scaled(term_of(vector), coefficient), (vector,), span, low)
+
+
+def _fits_factors(term: Term, by: Json, span: Span, low: Lowering) -> bool:
+    """Whether adapters taken as factors can be scaled so: both B and A are multiplied."""
+    if isinstance(by, float):
+        if by >= 0:
+            return True
+        message = f"{by:g} times both factors of an adapter is {-by:g} times both: the signs cancel"
+        help = (
+            'turn one of them: `blockwise(set(glob("**.lora_B.weight"), -1), rest = 1) * …`',
+            "or take the adapter `as = product`",
+        )
+        low.report(error(codes.SCALE_OF_FACTORS, span, message, help=help))
+        return False
+    return _one_adapter(term, span, low)
+
+
+def _one_adapter(term: Term, span: Span, low: Lowering) -> bool:
+    vectors: Any = term["vectors"] if term["is"] == "Sum" else [term]
+    parts = [part for v in vectors if v["is"] == "FactorSum" for part in v["parts"]]
+    if len(parts) == 1 and parts[0]["by"] == 1.0:
+        return True
+    message = "coefficients by block multiply the factors of one adapter, once"
+    help = "scale each adapter by itself, then add: `c * lora(…) + d * lora(…)`"
+    low.report(error(codes.SCALE_OF_FACTORS, span, message, help=help))
+    return False
 
 
 def belong(found: CoefficientsSetValue, vectors: Sequence[TaskVectorValue], span: Span, low: Lowering) -> bool:
@@ -101,7 +135,7 @@ def belong(found: CoefficientsSetValue, vectors: Sequence[TaskVectorValue], span
     names = ", ".join(f"`{name}`" for name in found.names)
     if len(found.terms) != len(vectors):
         message = f"these coefficients are of {len(found.terms)} task vectors ({names}), and {len(vectors)} are given"
-    elif found.vectors and list(found.vectors) != [_term(v) for v in vectors]:
+    elif found.vectors and list(found.vectors) != [term_of(v) for v in vectors]:
         message = f"these coefficients were found for other task vectors: {names}"
     else:
         return True
@@ -124,14 +158,13 @@ def _over(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
 
 
 def _subtract(call: Call, low: Lowering) -> Any:
-    return difference(call["tuned"], call["base"], call["missing"], call.span, low)
+    return difference(call["tuned"], call["base"], call.span, low, call["missing"], call["vocabulary"])
 
 
 def _top(call: Call, low: Lowering) -> Any:
     vector = call["vector"]
-    return _derived(
-        {"is": "Top", "vector": _term(vector), "keep": call["keep"], "scope": call["scope"]}, (vector,), call.span, low
-    )
+    term: Term = {"is": "Top", "vector": term_of(vector), "keep": call["keep"], "scope": call["scope"]}
+    return derived(term, (vector,), call.span, low)
 
 
 def composed_vector(
@@ -144,7 +177,14 @@ def composed_vector(
     found: tuple[Node, ...] = (),
 ) -> Any:
     """Several task vectors made one by a method; `found` are nodes that coefficients come from."""
-    terms: list[Json] = [_term(v) for v in vectors]
+    for number, vector in enumerate(vectors):
+        if holds_factors(term_of(vector)):
+            message = f"task vector {number + 1} is an adapter taken as factors, which `compose` cannot scale"
+            help = "add it with `+`, or take it `as = product`"
+            low.report(error(codes.SCALE_OF_FACTORS, span, message, help=help))
+            return POISON
+    _warn_of_repeats(vectors, span, low)
+    terms: list[Json] = [term_of(v) for v in vectors]
     term: Term = {
         "is": "Composed",
         "vectors": terms,
@@ -152,7 +192,17 @@ def composed_vector(
         "method": method,
         "options": {"is": "Options", **options},
     }
-    return _derived(term, tuple(vectors), span, low, found)
+    return derived(term, tuple(vectors), span, low, found)
+
+
+def _warn_of_repeats(vectors: list[TaskVectorValue], span: Span, low: Lowering) -> None:
+    seen: dict[str, int] = {}
+    for number, vector in enumerate(vectors, start=1):
+        if (before := seen.setdefault(vector.node.key, number)) != number:
+            message = f"task vectors {before} and {number} are one and the same"
+            help = ("leave one out, or look at which models they were taken from",)
+            low.report(Diagnostic(codes.REPEATED_VECTOR, message, Label(span), help=help))
+            return
 
 
 # ---- edited models -------------------------------------------------------------------------------------------------
@@ -171,11 +221,11 @@ def edited(model: ModelValue, vector: TaskVectorValue, across: bool, span: Span,
         )
         return POISON
     weights = weights_of(model)
-    if vector.base != weights.key and not across:
+    if vector.base is not None and vector.base != weights.key and not across:
         message = f"the task vector was taken from `{vector.base_name}`, and is added to `{model.name}`"
         low.report(error(codes.PROVENANCE_MISMATCH, span, message, help="say `edit(…, across = true)` if it is meant"))
         return POISON
-    change: Term = _term(vector)
+    change: Term = term_of(vector)
     if model.node.operation == "model.edit":
         before = model.node.options["expression"]
         assert isinstance(before, dict)
@@ -222,7 +272,7 @@ def _add_to(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
 
 def _take_from(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
     negated = _times(operands[1], -1.0, span, low)
-    return edited(operands[0], negated, False, span, low)
+    return POISON if negated is POISON else edited(operands[0], negated, False, span, low)
 
 
 def slerped(first: ModelValue, second: ModelValue, t: Json, span: Span, low: Lowering) -> Any:
@@ -239,7 +289,7 @@ def slerped(first: ModelValue, second: ModelValue, t: Json, span: Span, low: Low
 
 
 OPERATORS = (
-    Operator("-", (MODEL, MODEL), TASKVECTOR, lambda o, s, low: difference(o[0], o[1], "error", s, low)),
+    Operator("-", (MODEL, MODEL), TASKVECTOR, lambda o, s, low: difference(o[0], o[1], s, low)),
     Operator("+", (MODEL, TASKVECTOR), MODEL, _add_to),
     Operator("-", (MODEL, TASKVECTOR), MODEL, _take_from),
     Operator("+", (TASKVECTOR, TASKVECTOR), TASKVECTOR, _sum),
@@ -252,6 +302,10 @@ OPERATORS = (
 )
 
 _SCOPE = {"tensor": "the share of each tensor", "all": "the share of all tensors together"}
+_VOCABULARY = {
+    "error": "is an error",
+    "common": "the tokens that both have are compared; the others stay as the edited model has them",
+}
 _MISSING = {"error": "is an error", "skip": "is listed and left alone"}
 
 FUNCTIONS = (
@@ -263,7 +317,10 @@ FUNCTIONS = (
             Parameter("tuned", Value((MODEL,)), "the fine-tuned model"),
             Parameter("base", Value((MODEL,)), "the model it was tuned from"),
         ),
-        (Parameter("missing", Choice(_MISSING), "a tensor that one side lacks or has in another shape", "error"),),
+        (
+            Parameter("missing", Choice(_MISSING), "a tensor that one side lacks or has in another shape", "error"),
+            Parameter("vocabulary", Choice(_VOCABULARY), "another number of tokens", "error"),
+        ),
         TASKVECTOR,
         _subtract,
         source="Ilharco et al., 2023",

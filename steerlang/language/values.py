@@ -113,10 +113,11 @@ class ActionValue:
 
 @dataclass(frozen=True, eq=False)
 class TaskVectorValue:
-    """A difference of weights: its term stands in the node; `base` is the key of the weights it was taken from."""
+    """A difference of weights: its term stands in the node; `base` is the key of the weights it was taken from, None
+    where it is made of adapters alone, which fit every model whose tensors they edit."""
 
     node: Node
-    base: str
+    base: str | None
     base_name: str
 
 
@@ -151,6 +152,19 @@ class CheckpointValue:
     path: str
     shard_bytes: int
     dtype: str | None
+    overwrite: bool
+    span: Span
+
+
+@dataclass(frozen=True, eq=False)
+class AdapterValue:
+    """A task vector to write as an adapter; `base` is the key of the weights it was taken from, if any."""
+
+    node: Node
+    path: str
+    base: str | None
+    rank: int | None
+    dtype: str
     overwrite: bool
     span: Span
 

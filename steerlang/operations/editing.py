@@ -11,8 +11,10 @@ from typing import Any
 from steerlang.engine.payload import Payload
 from steerlang.exports.checkpoint import export_checkpoint
 from steerlang.graph.node import Json, Node
+from steerlang.weights.adapters import Adapter
 from steerlang.weights.checkpoint import Checkpoint
 from steerlang.weights.expression import from_json
+from steerlang.weights.low_rank import plan_vector
 from steerlang.weights.planning import EditPlan, plan_edit
 
 from .coefficients import Coefficients
@@ -28,17 +30,40 @@ def plan_of(node: Node, value: Value | None = None, dtype: str | None = None) ->
            but the numbers
     """
     expression: Any = from_json(settled(node.options["expression"], node.inputs, value))
-    return plan_edit(expression, checkpoints_of(node), dtype=dtype)
+    checkpoints, adapters = opened(node)
+    return plan_edit(expression, checkpoints, adapters, dtype=dtype)
 
 
-def checkpoints_of(node: Node) -> dict[str, Checkpoint]:
-    """The models that take part, by their key in the plan."""
-    return {n.key: Checkpoint.open(Path(n.locators["path"]), n.locators["name"]) for n in _models(node)}
+def vector_plan_of(node: Node, base: str | None, value: Value | None = None) -> EditPlan:
+    """What a `taskvector` node is on every tensor of its base; `value` as in `plan_of`. Raises WeightsError; reads
+    headers only."""
+    checkpoints, adapters = opened(node)
+    change: Any = from_json(settled(node.options["term"], node.inputs, value))
+    return plan_vector(change, base, checkpoints, adapters)
+
+
+def opened(node: Node) -> tuple[dict[str, Checkpoint], dict[str, Adapter]]:
+    """The models and the adapters that take part, by their keys. Raises WeightsError; reads headers only."""
+    checkpoints: dict[str, Checkpoint] = {}
+    adapters: dict[str, Adapter] = {}
+    for n in node.inputs:
+        if n.operation == "model.load":
+            checkpoints[n.key] = Checkpoint.open(Path(n.locators["path"]), n.locators["name"])
+        elif n.operation == "adapter.load":
+            adapters[n.key] = Adapter.open(Path(n.locators["path"]), n.locators["name"])
+    return checkpoints, adapters
+
+
+def trained_on(node: Node, base: str | None) -> str:
+    """What an adapter of a task vector names as its base: the model it was taken from, or what its adapters name."""
+    named = [n.locators["name"] for n in node.inputs if n.key == base]
+    said = {n.locators["trained_on"] for n in node.inputs if n.operation == "adapter.load"}
+    return named[0] if named else said.pop() if len(said) == 1 else ""
 
 
 def digests_of(node: Node) -> dict[str, str]:
-    """The digest of every model that takes part, by its key in the plan."""
-    return {n.key: str(n.options["identity"]) for n in _models(node)}
+    """The digest of every model and adapter that takes part, by its key in the plan."""
+    return {n.key: str(n.options["identity"]) for n in node.inputs if "identity" in n.options}
 
 
 def learned_by(node: Node, value: Value) -> dict[str, dict[str, float]]:
@@ -72,6 +97,3 @@ def materialised(node: Node, value: Value) -> Iterator[Path]:
         export_checkpoint(plan_of(node, value), folder)
         yield folder
 
-
-def _models(node: Node) -> list[Node]:
-    return [n for n in node.inputs if n.operation == "model.load"]

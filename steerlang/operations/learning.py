@@ -29,7 +29,7 @@ from steerlang.learning import (
 
 from .base import Single
 from .coefficients import Coefficients, names_of
-from .editing import checkpoints_of
+from .editing import opened
 from .examples import Rows, rows_for
 from .keeping import kept
 from .model_errors import as_diagnostics
@@ -89,7 +89,8 @@ def _search(task: Task, context: Context) -> Payload:
 def pool_of(task: Task) -> Pool:
     """The task vectors as streams."""
     node = task.node
-    return Pool.of(terms_of(node, task.value), base_of(node).key, checkpoints_of(node))
+    checkpoints, adapters = opened(node)
+    return Pool.of(terms_of(node, task.value), base_of(node).key, checkpoints, adapters)
 
 
 def objective_of(options: Any) -> Objective:

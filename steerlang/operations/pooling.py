@@ -10,7 +10,7 @@ from steerlang.weights.expression import Edit, Sum, Vector, from_json
 from steerlang.weights.planning import plan_edit
 
 from .coefficients import names_of
-from .editing import Value, checkpoints_of, settled
+from .editing import Value, opened, settled
 
 
 def terms_of(node: Node, value: Value | None = None) -> dict[str, Vector]:
@@ -35,5 +35,6 @@ def blocks_of(node: Node) -> Blocks:
 def check_pool(node: Node) -> None:
     """Raises WeightsError where task vectors do not fit the model, a pattern matches nothing, or two overlap."""
     terms = tuple(terms_of(node).values())
-    plan = plan_edit(Edit(base_of(node).key, Sum(terms)), checkpoints_of(node))
+    checkpoints, adapters = opened(node)
+    plan = plan_edit(Edit(base_of(node).key, Sum(terms)), checkpoints, adapters)
     index_blocks(blocks_of(node), plan.base, plan.editable)

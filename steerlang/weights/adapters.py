@@ -1,41 +1,28 @@
-"""LoRA adapters in PEFT's format, as factored task vectors: τ = s · B A, A [r, in], B [out, r].
+"""LoRA adapters as factored task vectors: τ = s · B A, A [r, in], B [out, r], read from memory-mapped safetensors.
 
-s = α / r, or α / √r with `use_rslora` (Kalajdzievski, 2023), α and r also by `alpha_pattern` and `rank_pattern`.
-Embeddings are stored as A [r, tokens], B [width, r]: τ = s · (B A)ᵀ; so are layers with `fan_in_fan_out`.
-Whatever else an adapter can hold changes the model in another way and is refused.
+What an adapter is and what is refused of it is decided by `steerlang.graph.facts.adapter`, from headers alone.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from steerlang.diagnostics import codes
+from steerlang.graph.facts import AdapterFacts, FactorPair, Trouble
+from steerlang.graph.facts.adapter import CONFIG, WEIGHTS, read_adapter
+from steerlang.graph.facts.digests import FileDigests
+from steerlang.graph.facts.hub import Located
 
-from .checkpoint import Checkpoint, read_json
+from .checkpoint import Checkpoint, Info, trouble_error
 from .dtypes import Float32, is_float
-from .errors import WeightsError, listed, near
+from .errors import WeightsError, near
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-_FACTOR = re.compile(r"(?:base_model\.model\.)?(.+)\.lora_(embedding_)?([AB])(?:\.default)?(?:\.weight)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """The factors of one tensor: names of A and B in the file, s, and whether τ is (B A)ᵀ."""
-
-    a: str
-    b: str
-    rank: int
-    scale: float
-    transposed: bool
-    shape: tuple[int, int]
+__all__ = ["CONFIG", "WEIGHTS", "Adapter", "factor_names", "outline"]
 
 
 @dataclass(frozen=True)
@@ -44,25 +31,22 @@ class Adapter:
 
     name: str
     file: Checkpoint = field(repr=False)
-    pairs: Mapping[str, Pair] = field(repr=False)
-    config: Mapping[str, Any] = field(repr=False)
+    facts: AdapterFacts = field(repr=False)
 
     @staticmethod
     def open(folder: str | Path, name: str | None = None) -> Adapter:
         """The adapter in `folder`, from its configuration and header alone. Raises WeightsError."""
         place, shown = Path(folder), name or str(folder)
-        if not (place / CONFIG).is_file():
-            message = f"`{shown}` holds no adapter: `{CONFIG}` is missing"
-            raise WeightsError(message, "name the folder that PEFT's `save_pretrained` wrote", place=str(place))
-        if not (place / WEIGHTS).is_file():
-            pickled = (place / "adapter_model.bin").is_file()
-            code = codes.PICKLED_CHECKPOINT if pickled else codes.UNREADABLE_MODEL
-            what = "has its weights only as a pickle (`adapter_model.bin`)" if pickled else f"has no `{WEIGHTS}`"
-            raise WeightsError(f"`{shown}` {what}", "save the adapter with `safe_serialization=True`", code)
-        config = read_json(place / CONFIG, f"{shown}/{CONFIG}")
-        _check_config(shown, config)
-        file = Checkpoint.of_file(place / WEIGHTS, f"{shown}/{WEIGHTS}")
-        return Adapter(shown, file, _pairs(shown, file, config), config)
+        found = read_adapter(Located(place, shown), FileDigests(None))
+        if isinstance(found, Trouble):
+            raise trouble_error(found)
+        assert isinstance(found, AdapterFacts)
+        return Adapter(shown, Checkpoint.of_file(place / WEIGHTS, f"{shown}/{WEIGHTS}"), found)
+
+    @property
+    def pairs(self) -> Mapping[str, FactorPair]:
+        """The factors by module."""
+        return self.facts.pairs
 
     @property
     def size(self) -> int:
@@ -83,97 +67,40 @@ class Adapter:
             tensor = _tensor_of(module, base)
             if tensor is None:
                 message = f"the adapter `{self.name}` edits `{module}.weight`, which `{base.name}` does not have"
-                raise WeightsError(message, near(f"{module}.weight", base.names), codes.PROVENANCE_MISMATCH)
+                help = near(f"{module}.weight", base.names) or ("take the base that it was trained on",)
+                raise WeightsError(message, help, codes.PROVENANCE_MISMATCH)
             info = base.info(tensor)
-            if info.shape != pair.shape:
-                message = (
-                    f"the adapter `{self.name}` edits `{tensor}` as {list(pair.shape)}, but `{base.name}` has it as "
-                    f"{list(info.shape)}"
-                )
-                raise WeightsError(message, "take the base that it was trained on", codes.WIDTH_MISMATCH)
+            for shape in (pair.shape, self.facts.frozen.get(module, pair.shape)):
+                if info.shape != shape:
+                    message = (
+                        f"the adapter `{self.name}` edits `{tensor}` as {list(shape)}, but `{base.name}` has it as "
+                        f"{list(info.shape)}"
+                    )
+                    raise WeightsError(message, "take the base that it was trained on", codes.WIDTH_MISMATCH)
             if not is_float(info.dtype):
-                raise WeightsError(f"`{tensor}` of `{base.name}` is {info.dtype}: an adapter cannot be added to it")
+                message = f"`{tensor}` of `{base.name}` is {info.dtype}: an adapter cannot be added to it"
+                raise WeightsError(message, "take the unquantised checkpoint", codes.UNSUPPORTED_MODEL)
+            if info.name in found:
+                message = f"the adapter `{self.name}` edits `{info.name}` twice, as `{found[info.name]}` and `{module}`"
+                raise WeightsError(message, "save it again for a model whose weights are not tied")
             found[info.name] = module
         return found
 
 
-def _check_config(name: str, config: Mapping[str, Any]) -> None:
-    kind = config.get("peft_type", "LORA")
-    if kind != "LORA":
-        raise WeightsError(f"the adapter `{name}` is of the kind {kind}, not LoRA", (), codes.UNSUPPORTED_MODEL)
-    if config.get("use_dora"):
-        message = f"the adapter `{name}` is DoRA, which is no sum with the base's weights"
-        help = "merge it into its base with PEFT and take `merged - base`"
-        raise WeightsError(message, help, codes.UNSUPPORTED_MODEL)
-    for option, meaning in _REFUSED.items():
-        if config.get(option) not in (None, False, [], {}, "none"):
-            message = f"the adapter `{name}` has `{option}` set: {meaning}"
-            help = "merge it into its base with PEFT and take `merged - base`"
-            raise WeightsError(message, help, codes.UNSUPPORTED_MODEL)
+def outline(adapters: Mapping[str, Adapter]) -> Checkpoint:
+    """A checkpoint of no file with the tensors that adapters edit: what stands for a base where none is at hand."""
+    tensors: dict[str, Info] = {}
+    for adapter in adapters.values():
+        for module, pair in adapter.pairs.items():
+            name = f"{module}.weight"
+            tensors.setdefault(name, Info(name, "F32", pair.shape, "", 0, 0))
+    return Checkpoint(Path(), "the other adapters", dict(sorted(tensors.items())))
 
 
-_REFUSED = {
-    "modules_to_save": "it replaces whole modules",
-    "bias": "it changes biases of the base",
-    "lora_bias": "its factors have biases of their own",
-    "layer_replication": "it repeats layers of the base",
-    "target_parameters": "it edits parameters inside modules",
-    "trainable_token_indices": "it replaces rows of the embedding",
-    "megatron_config": "its layers are cut for Megatron",
-    "alora_invocation_tokens": "it acts on some tokens only",
-}
-
-
-def _pairs(name: str, file: Checkpoint, config: Mapping[str, Any]) -> dict[str, Pair]:
-    halves: dict[str, dict[str, str]] = {}
-    embeddings: set[str] = set()
-    for tensor in file.names:
-        match = _FACTOR.fullmatch(tensor)
-        if match is None:
-            message = f"the adapter `{name}` holds `{tensor}`, which is no factor of a LoRA"
-            raise WeightsError(message, "merge it into its base and take `merged - base`", codes.UNSUPPORTED_MODEL)
-        halves.setdefault(match[1], {})[match[3]] = tensor
-        if match[2]:
-            embeddings.add(match[1])
-    if not halves:
-        raise WeightsError(f"the adapter `{name}` is empty")
-    if lone := [module for module, found in halves.items() if len(found) < 2]:
-        raise WeightsError(f"the adapter `{name}` has only one of the two factors of {listed(lone)}")
-    return {
-        module: _pair(name, file, config, module, found["A"], found["B"], module in embeddings)
-        for module, found in halves.items()
-    }
-
-
-def _pair(name: str, file: Checkpoint, config: Mapping[str, Any], module: str, a: str, b: str, embedding: bool) -> Pair:
-    first, second = file.info(a).shape, file.info(b).shape
-    if len(first) != 2 or len(second) != 2:
-        message = f"the adapter `{name}` has factors of {len(first)} dimensions at `{module}`: a convolution"
-        raise WeightsError(message, "merge it into its base and take `merged - base`", codes.UNSUPPORTED_MODEL)
-    rank = first[0]
-    if second[1] != rank:
-        message = (
-            f"the adapter `{name}` has factors {list(second)} and {list(first)} at `{module}`, which do not multiply"
-        )
-        raise WeightsError(message, "save the adapter again")
-    said = _by_pattern(config.get("rank_pattern"), module, config.get("r"))
-    if said is not None and said != rank:
-        raise WeightsError(f"the adapter `{name}` says rank {said} at `{module}`, but its factors have rank {rank}")
-    alpha = _by_pattern(config.get("alpha_pattern"), module, config.get("lora_alpha", rank))
-    if not isinstance(alpha, (int, float)) or not math.isfinite(alpha):
-        raise WeightsError(f"the adapter `{name}` has no number as `lora_alpha`")
-    scale = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
-    transposed = embedding or bool(config.get("fan_in_fan_out"))
-    shape = (first[1], second[0]) if transposed else (second[0], first[1])
-    return Pair(a, b, rank, scale, transposed, shape)
-
-
-def _by_pattern(patterns: Any, module: str, default: Any) -> Any:
-    """PEFT's rule: the first pattern that the module's name ends with."""
-    for pattern, value in (patterns or {}).items():
-        if re.match(rf"(.*\.)?({pattern})$", module):
-            return value
-    return default
+def factor_names(tensor: str) -> tuple[str, str]:
+    """What patterns know the factors A and B of a tensor by: `q_proj.weight` has `q_proj.lora_A.weight`, ….lora_B…."""
+    module = tensor.removesuffix(".weight")
+    return f"{module}.lora_A.weight", f"{module}.lora_B.weight"
 
 
 def _tensor_of(module: str, base: Checkpoint) -> str | None:

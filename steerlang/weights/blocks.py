@@ -200,4 +200,4 @@ def _label(cut: Cut, number: int, count: int) -> str:
 def overlap(tensor: str, first: Pattern, second: Pattern) -> WeightsError:
     """The error of a tensor that two patterns claim."""
     message = f"{first} and {second} both match {listed([tensor])}"
-    return WeightsError(message, "make the patterns disjoint", codes.OUT_OF_BOUNDS)
+    return WeightsError(message, "make the patterns disjoint", codes.PATTERN_OVERLAP)

@@ -135,6 +135,12 @@ class Checkpoint:
         return size if isinstance(size, int) else None
 
     @cached_property
+    def tied_embedding(self) -> str | None:
+        """The embedding of tokens where the head has no tensor of its own; None where it has, or nothing tells."""
+        rows = [i for i in self.tensors.values() if len(i.shape) == 2 and i.shape[0] == self.vocabulary]
+        return rows[0].name if len(rows) == 1 else None
+
+    @cached_property
     def facts(self) -> dict[str, TensorFacts]:
         """The tensors as the checker sees them."""
         return {name: TensorFacts(i.dtype, i.shape, i.file) for name, i in self.tensors.items()}

@@ -7,23 +7,26 @@ threshold) it finds by passing over it once or twice more.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from .adapters import Adapter
 from .checkpoint import Checkpoint
 from .coefficients import Factor
 from .compose import Piece, compose
 from .dtypes import Float32
-from .expression import Composed, Difference, FactorSum, Lora, Scaled, Slerp, Sum, Top, Vector, canonical
+from .expression import Composed, Difference, FactorSum, Lora, LowRank, Scaled, Slerp, Sum, Top, Vector, canonical
+from .factors import cut_to, leaf_factors, product
 from .planning import EditPlan
 from .slerp import slerp
+from .svd import Cut
 from .trimming import at_least, threshold
 
 # The values of elements `start` to `stop`. The array is the caller's own, to change as it likes.
 Values = Callable[[int, int], Float32]
+# Factors of so many tensors are kept: a method may pass over a tensor more than once.
+_CUTS = 4
 
 
 class Reader:
@@ -60,6 +63,11 @@ class Seen:
         self.values.clear()
         self._range = (start, stop)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether what passes is kept."""
+        return self._range is not None
+
     def close(self) -> dict[Vector, Float32]:
         """What was kept."""
         self._range = None
@@ -88,6 +96,7 @@ class Evaluation:
     reader: Reader = field(default_factory=Reader)
     seen: Seen = field(default_factory=lambda: Seen())
     _thresholds: dict[tuple[int, float], float] = field(default_factory=dict)
+    _cuts: OrderedDict[tuple[int, str], Cut] = field(default_factory=OrderedDict)
 
     def base(self, tensor: str, start: int, stop: int) -> Float32:
         """Elements of the model that is edited; not to be changed."""
@@ -107,7 +116,9 @@ class Evaluation:
         if isinstance(vector, Difference):
             return self.seen.watched(vector, self._difference(vector, tensor))
         if isinstance(vector, (Lora, FactorSum)):
-            return self.seen.watched(vector, self._low_rank(vector, tensor))
+            return self.seen.watched(vector, product(*leaf_factors(self.plan, vector, tensor)))
+        if isinstance(vector, LowRank):
+            return self._low_rank(vector, tensor)
         if isinstance(vector, Scaled):
             return self._scaled(vector, tensor)
         if isinstance(vector, Sum):
@@ -137,16 +148,24 @@ class Evaluation:
 
         return values
 
-    def _low_rank(self, vector: Lora | FactorSum, tensor: str) -> Values:
-        parts = ((vector.adapter, 1.0, 1.0),) if isinstance(vector, Lora) else vector.parts
-        modules = self.plan.matches[vector].modules
-        b, a = combined_factors(self.plan.adapters, parts, {key: modules[key][tensor] for key, _, _ in parts})
-        columns = a.shape[1]
+    def cut(self, vector: LowRank, tensor: str) -> Cut:
+        """The factors that a vector of low rank has on a matrix; the last few are kept."""
+        key = (id(vector), tensor)
+        found = self._cuts.get(key)
+        if found is None:
+            found = self._cuts[key] = cut_to(self, vector.vector, tensor, vector.rank)
+            if len(self._cuts) > _CUTS:
+                self._cuts.popitem(last=False)
+        return found
+
+    def _low_rank(self, vector: LowRank, tensor: str) -> Values:
+        found, inner = self.cut(vector, tensor), self.vector(vector.vector, tensor)
+        product_of = product(found.b, found.a)
 
         def values(start: int, stop: int) -> Float32:
-            first, last = start // columns, -(-stop // columns)
-            rows: Float32 = (b[first:last] @ a).reshape(-1)
-            return rows[start - first * columns : stop - first * columns]
+            if self.seen.is_open and inner is not None:
+                inner(start, stop)  # what is cut is measured too
+            return product_of(start, stop)
 
         return values
 
@@ -228,18 +247,6 @@ def scaled(values: Values, factor: Factor) -> Values:
         return found
 
     return by_element
-
-
-def combined_factors(
-    adapters: Mapping[str, Adapter], parts: tuple[tuple[str, float, float], ...], modules: Mapping[str, str]
-) -> tuple[Float32, Float32]:
-    """(Σ λ_i s_i B_i [rows, r], Σ μ_i A_i [r, columns])."""
-    b = a = np.zeros(0, np.float32)
-    for number, (key, left, right) in enumerate(parts):
-        own_b, own_a = adapters[key].factors(modules[key])
-        b = own_b * np.float32(left) + (b if number else np.float32(0))
-        a = own_a * np.float32(right) + (a if number else np.float32(0))
-    return b, a
 
 
 def _added(parts: list[Values]) -> Values | None:

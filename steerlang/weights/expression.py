@@ -6,7 +6,8 @@ an edit is planned.
     Edit(base, change)          θ = θ_base + τ
     Slerp(base, first, second)  θ = slerp(t; θ_first, θ_second), tensor by tensor
 
-A τ is a `Difference`, a `Lora`, a `FactorSum`, `Scaled`, a `Sum`, `Top`, or `Composed`. `+`, `−` and `*` build them.
+A τ is a `Difference`, a `Lora`, a `FactorSum`, `Scaled`, a `Sum`, `Top`, `LowRank`, or `Composed`. `+`, `−` and `*`
+build them.
 """
 
 from __future__ import annotations
@@ -72,13 +73,24 @@ class Lora(_Algebra):
 
 
 @dataclass(frozen=True, slots=True)
-class FactorSum(_Algebra):
-    """τ = (Σ λ_i s_i B_i)(Σ μ_i A_i): factors scaled separately, so that cross terms appear.
+class Part:
+    """One adapter of a `FactorSum`: λ s B and μ A.
 
-    parts  (adapter, λ, μ); all of one rank
+    b, a  the numbers λ and μ
+    by    multiplies both, by the name of the factor: patterns see `….lora_A.weight` and `….lora_B.weight`
     """
 
-    parts: tuple[tuple[str, float, float], ...]
+    adapter: str
+    b: float = 1.0
+    a: float = 1.0
+    by: Coefficient = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FactorSum(_Algebra):
+    """τ = (Σ λ_i s_i B_i)(Σ μ_i A_i): factors scaled separately, so that cross terms appear. All parts of one rank."""
+
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +125,21 @@ class Top(_Algebra):
 
     def __post_init__(self) -> None:
         _share(self.keep, "keep")
+
+
+@dataclass(frozen=True, slots=True)
+class LowRank(_Algebra):
+    """The best approximation of rank `rank` of each matrix of τ, by its singular values (Eckart & Young, 1936).
+
+    Tensors that are no matrices are 0 in it and listed as left out.
+    """
+
+    vector: Vector
+    rank: int
+
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise WeightsError(f"the rank is {self.rank}, but must be at least 1", (), codes.OUT_OF_BOUNDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +189,7 @@ class Composed(_Algebra):
             raise WeightsError("nothing to compose: the list of task vectors is empty", (), codes.EMPTY_RANGE)
 
 
-Vector = Union[Difference, Lora, FactorSum, Scaled, Sum, Top, Composed]
+Vector = Union[Difference, Lora, FactorSum, Scaled, Sum, Top, LowRank, Composed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +227,8 @@ class Slerp:
 Expression = Union[Edit, Slerp]
 _TERMS = {
     c.__name__: c
-    for c in (Difference, Lora, FactorSum, Scaled, Sum, Top, Options, Composed, Edit, Slerp, Pattern, Blocks, Depth,
-              Rules, ByBlock)
+    for c in (Difference, Lora, Part, FactorSum, Scaled, Sum, Top, LowRank, Options, Composed, Edit, Slerp, Pattern,
+              Blocks, Depth, Rules, ByBlock)
 }  # fmt: skip
 
 
@@ -233,10 +260,15 @@ def leaves(term: Any) -> tuple[Difference | Lora | FactorSum, ...]:
     return tuple(found)
 
 
+def adapters_of(leaf: Lora | FactorSum) -> tuple[str, ...]:
+    """The keys of the adapters that a task vector is made of."""
+    return (leaf.adapter,) if isinstance(leaf, Lora) else tuple(part.adapter for part in leaf.parts)
+
+
 def _gather(term: Any, found: dict[Any, None]) -> None:
     if isinstance(term, (Difference, Lora, FactorSum)):
         found.setdefault(term)
-    elif isinstance(term, (Scaled, Top)):
+    elif isinstance(term, (Scaled, Top, LowRank)):
         _gather(term.vector, found)
     elif isinstance(term, (Sum, Composed)):
         for vector in term.vectors:

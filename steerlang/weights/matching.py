@@ -13,7 +13,7 @@ from .adapters import Adapter
 from .checkpoint import Checkpoint, Info
 from .dtypes import is_float, is_quantised
 from .errors import WeightsError, listed, near
-from .expression import Difference, FactorSum, Lora
+from .expression import Difference, FactorSum, Lora, adapters_of
 
 # States that modules keep beside their parameters, by the last segment of the name. A checkpoint does not say which of
 # its tensors are parameters; these names are the ones that torch's own modules and rotary embeddings use.
@@ -65,12 +65,20 @@ def match_leaf(
     """What a task vector reaches on the model that is edited. Raises WeightsError."""
     if isinstance(leaf, Difference):
         return _match_difference(leaf, target, checkpoints, notes)
-    keys = [leaf.adapter] if isinstance(leaf, Lora) else [key for key, _, _ in leaf.parts]
+    keys = adapters_of(leaf)
     modules = {key: adapters[key].on(target) for key in keys}
     if isinstance(leaf, FactorSum):
         _check_factors(leaf, modules, adapters)
     reached = modules[keys[0]]
-    return Match({tensor: target.info(tensor).count for tensor in reached}, (), modules)
+    tied = target.tied_embedding
+    if tied in reached and any(adapters[key].pairs[modules[key][tied]].embedding for key in keys):
+        notes.append(f"`{tied}` is tied to the head: the edit changes both, as merging with PEFT does")
+    left = tuple(
+        LeftOut(adapters[key].name, f"{module}.weight", "the base's own layer, saved beside the factors")
+        for key in dict.fromkeys(keys)
+        for module in adapters[key].facts.frozen
+    )
+    return Match({tensor: target.info(tensor).count for tensor in reached}, left, modules)
 
 
 def match_models(first: Checkpoint, second: Checkpoint, notes: list[str]) -> Match:
@@ -205,8 +213,8 @@ def _check_names(leaf: Difference, tuned: Checkpoint, base: Checkpoint, missing:
 
 
 def _check_factors(leaf: FactorSum, modules: Mapping[str, Mapping[str, str]], adapters: Mapping[str, Adapter]) -> None:
-    first, _, _ = leaf.parts[0]
-    for key, _, _ in leaf.parts[1:]:
+    first, *others = adapters_of(leaf)
+    for key in others:
         if set(modules[key]) != set(modules[first]):
             odd = sorted(set(modules[key]) ^ set(modules[first]))
             message = f"`{adapters[key].name}` and `{adapters[first].name}` edit different tensors: {listed(odd)}"

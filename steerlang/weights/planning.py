@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from steerlang.diagnostics import codes
 
-from .adapters import Adapter
+from .adapters import Adapter, factor_names
 from .checkpoint import Checkpoint, Info
 from .coefficients import Factors, resolve
 from .dtypes import STORAGE, dtype_code, is_float, itemsize
@@ -20,12 +20,14 @@ from .expression import (
     Difference,
     Edit,
     Expression,
-    Lora,
+    FactorSum,
+    LowRank,
     Scaled,
     Slerp,
     Sum,
     Top,
     Vector,
+    adapters_of,
     canonical,
     leaves,
     to_json,
@@ -115,6 +117,8 @@ class EditPlan:
             return (callable(factor) or factor != 0.0) and self.reaches(vector.vector, tensor)
         if isinstance(vector, Top):
             return self.reaches(vector.vector, tensor)
+        if isinstance(vector, LowRank):
+            return len(self.base.info(tensor).shape) == 2 and self.reaches(vector.vector, tensor)
         if isinstance(vector, Sum):
             return any(self.reaches(part, tensor) for part in vector.vectors)
         if isinstance(vector, Composed):
@@ -152,21 +156,32 @@ def plan_edit(
         }
     else:
         matches = {expression: match_models(checkpoints[expression.first], checkpoints[expression.second], notes)}
-    factors: dict[int, Factors] = {}
     editables = editable(base)
-    _resolve_all(expression, base, editables, factors)
     excluded = {name for pattern in expression.exclude for name in matching(pattern, base.names)}
     code = dtype_code(dtype) if dtype is not None else None
     left = tuple(dict.fromkeys(out for match in matches.values() for out in match.left_out))
     edited = set(editables)
     unedited = tuple(name for name in base.names if name not in edited)
+    factors: dict[int, Factors] = {}
     draft = EditPlan(
         expression, checkpoints, known, (), tuple(sorted(excluded)), left, unedited, tuple(notes), matches, factors
     )
+    _resolve_all(expression, draft, editables, factors)
+    draft = dataclasses.replace(draft, left_out=(*left, *_no_matrices(expression, draft)))
     outputs = tuple(_output(draft, info, code) for info in base.tensors.values() if info.name not in excluded)
     if not outputs:
         raise WeightsError("every tensor is excluded: nothing would be written", (), codes.PATTERN_EMPTY)
     return dataclasses.replace(draft, outputs=outputs)
+
+
+def _no_matrices(term: Any, plan: EditPlan) -> Iterator[LeftOut]:
+    """What vectors of low rank cannot hold."""
+    if isinstance(term, LowRank):
+        for name in plan.editable:
+            if len(plan.base.info(name).shape) != 2 and plan.reaches(term.vector, name):
+                yield LeftOut("the vector of low rank", name, "it is no matrix")
+    for part in _inner(term):
+        yield from _no_matrices(part, plan)
 
 
 def _output(plan: EditPlan, info: Info, dtype: str | None) -> Output:
@@ -199,7 +214,7 @@ def keys_of(expression: Expression) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if isinstance(leaf, Difference):
             models += [leaf.tuned, leaf.base]
         else:
-            adapters += [leaf.adapter] if isinstance(leaf, Lora) else [key for key, _, _ in leaf.parts]
+            adapters += adapters_of(leaf)
     return tuple(dict.fromkeys(models)), tuple(dict.fromkeys(adapters))
 
 
@@ -214,7 +229,7 @@ def _check_bases(edit: Edit, checkpoints: Mapping[str, Checkpoint]) -> None:
             raise WeightsError(message, "say `across = true` if that is meant", codes.PROVENANCE_MISMATCH)
 
 
-def _resolve_all(term: Any, base: Checkpoint, tensors: tuple[str, ...], factors: dict[int, Factors]) -> None:
+def _resolve_all(term: Any, plan: EditPlan, tensors: tuple[str, ...], factors: dict[int, Factors]) -> None:
     # By identity, not by value: a coefficient may hold thousands of numbers, and its term lives as long as the plan.
     given: tuple[Any, ...] = ()
     if isinstance(term, Scaled):
@@ -224,17 +239,35 @@ def _resolve_all(term: Any, base: Checkpoint, tensors: tuple[str, ...], factors:
     elif isinstance(term, Composed):
         check_options(term)
         given = term.coefficients
+    elif isinstance(term, FactorSum):
+        _resolve_factors(term, plan, factors)
     for coefficient in given:
         if id(coefficient) not in factors:
-            factors[id(coefficient)] = resolve(coefficient, base, tensors)
+            factors[id(coefficient)] = resolve(coefficient, plan.base, tensors)
     for part in _inner(term):
-        _resolve_all(part, base, tensors, factors)
+        _resolve_all(part, plan, tensors, factors)
+
+
+def _resolve_factors(term: FactorSum, plan: EditPlan, factors: dict[int, Factors]) -> None:
+    """What multiplies the factors of adapters, by the names of the factors."""
+    for part in term.parts:
+        if part.by == 1.0:
+            continue
+        modules = plan.matches[term].modules[part.adapter].values()
+        infos = {
+            name: Info(name, "F32", (), "", 0, 0) for module in modules for name in factor_names(f"{module}.weight")
+        }
+        held = Checkpoint(plan.base.folder, plan.adapters[part.adapter].name, infos)
+        found = factors[id(part)] = resolve(part.by, held, infos)
+        if any(callable(found.of(name)) for name in infos):
+            message = f"the factors of `{held.name}` are scaled by parts of them, which have no place in a product"
+            raise WeightsError(message, "scale each factor by one number", codes.SCALE_OF_FACTORS)
 
 
 def _inner(term: Any) -> tuple[Any, ...]:
     if isinstance(term, (Sum, Composed)):
         return term.vectors
-    if isinstance(term, (Scaled, Top)):
+    if isinstance(term, (Scaled, Top, LowRank)):
         return (term.vector,)
     return (term.change,) if isinstance(term, Edit) else ()
 

@@ -14,7 +14,7 @@ from .checkpoint import CHUNK, Checkpoint
 from .dtypes import Float32, from_float32, is_float, negative_zeros, to_float32
 from .errors import WeightsError
 from .evaluation import Evaluation, Values
-from .expression import Difference, Edit, Lora, leaves
+from .expression import Difference, Edit, adapters_of, leaves
 from .planning import EditPlan, Output
 from .receipt import Sums
 
@@ -87,9 +87,9 @@ class Streams:
             if output.name in checkpoint and not np.isfinite(checkpoint.read(output.name, start, stop)).all():
                 return _not_finite(output.name, checkpoint)
         for vector in self.vectors:
-            if isinstance(vector, Lora):
-                adapter = self.plan.adapters[vector.adapter]
-                module = self.plan.matches[vector].modules[vector.adapter].get(output.name)
+            for key in () if isinstance(vector, Difference) else adapters_of(vector):
+                adapter = self.plan.adapters[key]
+                module = self.plan.matches[vector].modules[key].get(output.name)
                 if module is not None and not all(np.isfinite(f).all() for f in adapter.factors(module)):
                     message = f"the adapter `{adapter.name}` holds NaN or infinite numbers for `{output.name}`"
                     return WeightsError(message, "train or save it again", codes.NON_FINITE)
@@ -115,8 +115,7 @@ def vector_names(plan: EditPlan) -> tuple[str, ...]:
         if isinstance(leaf, Difference):
             names.append(f"{plan.checkpoints[leaf.tuned].name} - {plan.checkpoints[leaf.base].name}")
         else:
-            keys: Any = [leaf.adapter] if isinstance(leaf, Lora) else [part[0] for part in leaf.parts]
-            names.append(" + ".join(plan.adapters[key].name for key in keys))
+            names.append(" + ".join(plan.adapters[key].name for key in adapters_of(leaf)))
     return tuple(names)
 
 

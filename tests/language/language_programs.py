@@ -8,7 +8,7 @@ from functools import cache
 
 from steerlang.diagnostics import Diagnostic, codes, error
 from steerlang.functions import registry
-from steerlang.graph.facts import Absent, FakeFacts, TokenizerFacts, fake_model
+from steerlang.graph.facts import Absent, FakeFacts, TokenizerFacts, fake_adapter, fake_model
 from steerlang.graph.node import Node
 from steerlang.language.compiling import Compiled, compile_source
 from steerlang.language.lowering import Options
@@ -29,6 +29,10 @@ FACTS = FakeFacts(
         "pets-tuned": fake_model("pets-tuned", task="image_classification", has_processor=True, seed=2),
         "mood": fake_model("mood", task="sequence_classification", labels=("bad", "good")),
         "far/away": Absent("far/away", ("<fake>",)),
+    },
+    adapters={
+        "lora": fake_adapter("lora", {"model.layers.0.self_attn.q_proj": (32, 32)}),
+        "lora2": fake_adapter("lora2", {"model.layers.0.self_attn.q_proj": (32, 32)}, seed=1),
     },
     data={
         "pairs.jsonl": PAIRS,

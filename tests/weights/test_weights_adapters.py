@@ -10,12 +10,24 @@ import pytest
 from weights_models import WIDTH, Arrays, adapter, model, result
 
 from steerlang.diagnostics import codes
+from steerlang.exports.adapter import export_adapter
 from steerlang.weights.adapters import Adapter
 from steerlang.weights.checkpoint import Checkpoint
 from steerlang.weights.errors import WeightsError
-from steerlang.weights.expression import Composed, Difference, Edit, FactorSum, Lora, Options
-from steerlang.weights.low_rank import extract_lora, sum_adapters, write_adapter
+from steerlang.weights.expression import (
+    Composed,
+    Difference,
+    Edit,
+    FactorSum,
+    Lora,
+    LowRank,
+    Options,
+    Part,
+    Vector,
+)
+from steerlang.weights.low_rank import Factored, factored, plan_vector
 from steerlang.weights.planning import plan_edit
+from steerlang.weights.verifying import verify
 
 Q, UP = "model.layers.0.self_attn.q_proj", "model.layers.2.mlp.up_proj"
 Factors = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -88,32 +100,43 @@ def test_names_with_another_prefix(tmp_path: Path) -> None:
 def test_factors_have_cross_terms(tmp_path: Path, models: dict[str, Checkpoint], tensors: dict[str, Arrays]) -> None:
     first, second = _factors(0), _factors(1)
     given = {"x": adapter(tmp_path / "x", first), "y": adapter(tmp_path / "y", second)}
-    found = _edited(models["base"], FactorSum((("x", 0.5, 1.0), ("y", 0.25, -2.0))), **given)
+    found = _edited(models["base"], FactorSum((Part("x", 0.5), Part("y", 0.25, -2.0))), **given)
     b = 0.5 * 2 * first[Q][0] + 0.25 * 2 * second[Q][0]
     a = first[Q][1] - 2 * second[Q][1]
     np.testing.assert_allclose(found[f"{Q}.weight"], tensors["base"][f"{Q}.weight"] + b @ a, atol=1e-5)
     odd = {**given, "y": adapter(tmp_path / "z", _factors(1, rank=3))}
     with pytest.raises(WeightsError, match="rank 3 and 2 at"):
-        _edited(models["base"], FactorSum((("x", 1.0, 1.0), ("y", 1.0, 1.0))), **odd)
+        _edited(models["base"], FactorSum((Part("x"), Part("y"))), **odd)
+
+
+def _sum(change: Vector, rank: int | None = None, **adapters: Adapter) -> Factored:
+    return factored(plan_vector(change, None, {}, adapters), rank)
 
 
 @pytest.mark.parametrize("weights", [(1.0, -1.0), (0.7, 0.3), (1.0, 1.0), (0.7, -0.4)])
 def test_sums_are_exact(tmp_path: Path, weights: tuple[float, float]) -> None:
     first, second = _factors(0), _factors(1, rank=3)
-    pair = adapter(tmp_path / "x", first), adapter(tmp_path / "y", second)
-    total = sum_adapters(list(zip(pair, weights, strict=True)))
-    for module in (Q, UP):
-        b, a = total.factors[module]
-        assert a.shape[0] == 5
-        want = weights[0] * _product(first, module) + weights[1] * _product(second, module)
-        np.testing.assert_allclose(b @ a, want, atol=1e-6)
-    assert total.error == 0.0
+    pair = {"x": adapter(tmp_path / "x", first), "y": adapter(tmp_path / "y", second)}
+    for change in (
+        weights[0] * Lora("x") + weights[1] * Lora("y"),
+        Composed((Lora("x"), Lora("y")), weights),
+        (Lora("x") * (2 * weights[0]) + Lora("y") * (2 * weights[1])) * 0.5,
+    ):
+        total = _sum(change, **pair)
+        for module in (Q, UP):
+            b, a = total.factors[module]
+            assert a.shape[0] == 5
+            want = weights[0] * _product(first, module) + weights[1] * _product(second, module)
+            np.testing.assert_allclose(b @ a, want, atol=1e-6)
+            assert total.norms[module] == pytest.approx(np.linalg.norm(want), rel=1e-4)
+        assert total.error == 0.0
 
 
 def test_truncation_is_reported(tmp_path: Path) -> None:
     first, second = _factors(0), _factors(1, rank=3)
-    pair = [(adapter(tmp_path / "x", first), 1.0), (adapter(tmp_path / "y", second), 0.5)]
-    cut = sum_adapters(pair, rank=2)
+    pair = {"x": adapter(tmp_path / "x", first), "y": adapter(tmp_path / "y", second)}
+    cut = _sum(Lora("x") + 0.5 * Lora("y"), 2, **pair)
+    assert set(cut.ranks.values()) == {2}
     lost = total = 0.0
     for module in (Q, UP):
         exact = _product(first, module) + 0.5 * _product(second, module)
@@ -127,33 +150,65 @@ def test_truncation_is_reported(tmp_path: Path) -> None:
 def test_written_adapters_are_read_back(tmp_path: Path, models: dict[str, Checkpoint]) -> None:
     first, second = _factors(0), _factors(1, rank=3)
     second.pop(UP)
-    pair = [(adapter(tmp_path / "x", first), 1.0), (adapter(tmp_path / "y", second), 0.5)]
-    total = sum_adapters(pair)
-    write_adapter(total, tmp_path / "sum", base_name="base")
-    back = Adapter.open(tmp_path / "sum")
+    given = {"x": adapter(tmp_path / "x", first), "y": adapter(tmp_path / "y", second)}
+    plan = plan_vector(Lora("x") + 0.5 * Lora("y"), None, {}, given)
+    found = export_adapter(plan, tmp_path / "sum", trained_on="base")
+    assert found["adapter"]["error"] == 0.0
+    assert verify(tmp_path / "sum") == ()
+    back, total = Adapter.open(tmp_path / "sum"), factored(plan)
     assert {m: p.rank for m, p in back.pairs.items()} == {Q: 5, UP: 2}
+    assert back.facts.trained_on == "base"
     for module in (Q, UP):
         np.testing.assert_allclose(np.matmul(*back.factors(module)), np.matmul(*total.factors[module]), atol=1e-6)
     one, two = (
         _edited(models["base"], Lora("s"), s=back),
-        _edited(models["base"], Lora("x") + 0.5 * Lora("y"), x=pair[0][0], y=pair[1][0]),
+        _edited(models["base"], Lora("x") + 0.5 * Lora("y"), **given),
     )
     assert all(np.allclose(one[n], two[n], atol=1e-5) for n in one)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
     with pytest.raises(WeightsError, match="is not empty"):
-        write_adapter(total, tmp_path / "sum")
+        export_adapter(plan, tmp_path / "full")
+    with pytest.raises(WeightsError, match="would replace its own input `x"):
+        export_adapter(plan, tmp_path / "x", overwrite=True)
 
 
-def test_extraction(tmp_path: Path, models: dict[str, Checkpoint], tensors: dict[str, Arrays]) -> None:
-    found = extract_lora(models["a"], models["base"], rank=3)
+def _extracted(models: dict[str, Checkpoint], rank: int | None) -> Factored:
+    return factored(plan_vector(Difference("a", "base"), "base", models, {}), rank)
+
+
+def test_extraction(models: dict[str, Checkpoint], tensors: dict[str, Arrays]) -> None:
+    found = _extracted(models, 3)
     tau = tensors["a"]["lm_head.weight"] - tensors["base"]["lm_head.weight"]
     b, a = found.factors["lm_head"]
     s = np.linalg.svd(tau)[1]
     assert np.linalg.norm(tau - b @ a) == pytest.approx(np.sqrt((s[3:] ** 2).sum()), rel=1e-4)
     assert set(found.left_out) == {"model.norm.weight", *(f"model.layers.{i}.input_layernorm.weight" for i in range(3))}
+    norm = tensors["a"]["model.norm.weight"] - tensors["base"]["model.norm.weight"]
+    assert found.left_out["model.norm.weight"] == pytest.approx(np.linalg.norm(norm), rel=1e-5)
+    assert found.embeddings == {"model.embed_tokens"}
     assert 0 < found.error < 1
-    assert extract_lora(models["a"], models["base"], rank=50).error < 1e-5
+    assert _extracted(models, 50).error < 1e-5
+    with pytest.raises(WeightsError, match="has no exact factors") as caught:
+        _extracted(models, None)
+    assert caught.value.code is codes.RANK_NEEDED
+
+
+def test_low_rank_vectors_add(models: dict[str, Checkpoint], tensors: dict[str, Arrays]) -> None:
     with pytest.raises(WeightsError, match="rank is 0"):
-        extract_lora(models["a"], models["base"], rank=0)
+        LowRank(Difference("a", "base"), 0)
+    plan = plan_edit(Edit("base", 0.5 * LowRank(Difference("a", "base"), 2)), models)
+    assert {out.tensor for out in plan.left_out} == {
+        "model.norm.weight", *(f"model.layers.{i}.input_layernorm.weight" for i in range(3))
+    }
+    found = result(plan, chunk=20)
+    for name, base in tensors["base"].items():
+        tau = tensors["a"][name] - base
+        if tau.ndim == 2:
+            u, s, v = np.linalg.svd(tau.astype(np.float64), full_matrices=False)
+            np.testing.assert_allclose(found[name], base + 0.5 * (u[:, :2] * s[:2]) @ v[:2], atol=1e-5)
+        else:
+            assert (found[name] == base).all()
 
 
 def test_extraction_of_large_matrices(tmp_path: Path) -> None:
@@ -163,12 +218,12 @@ def test_extraction_of_large_matrices(tmp_path: Path) -> None:
     low = (left * values @ right.T).astype(np.float32)
     base = {"w.weight": chance.standard_normal((1600, 1500)).astype(np.float32)}
     tuned = {"w.weight": base["w.weight"] + low}
-    pair = [model(tmp_path / n, t, config=None) for n, t in (("a", tuned), ("base", base))]
-    found = extract_lora(pair[0], pair[1], rank=4)
+    pair = {n: model(tmp_path / n, t, config=None) for n, t in (("a", tuned), ("base", base))}
+    found = _extracted(pair, 4)
     assert found.error < 1e-4
     np.testing.assert_allclose(np.matmul(*found.factors["w"]), low, atol=1e-3)
     want = np.sqrt((values[2:] ** 2).sum() / (values**2).sum())
-    assert extract_lora(pair[0], pair[1], rank=2).error == pytest.approx(want, rel=1e-3)
+    assert _extracted(pair, 2).error == pytest.approx(want, rel=1e-3)
 
 
 def test_adapters_and_differences_add(

@@ -8,12 +8,22 @@ from pathlib import Path
 
 from steerlang.data import RowOptions
 
+from .adapter import read_adapter
 from .data import find_file, read_data, read_document
 from .digests import FileDigests
 from .hub import Located, hub_cache, locate
 from .model import read_model
 from .paths import resolve_path
-from .promise import Absent, DataFacts, DocumentFacts, ModelFacts, ModelReference, Rendered, Trouble
+from .promise import (
+    Absent,
+    AdapterFacts,
+    DataFacts,
+    DocumentFacts,
+    ModelFacts,
+    ModelReference,
+    Rendered,
+    Trouble,
+)
 from .tokenizer import Renderer
 
 
@@ -30,6 +40,7 @@ class DiskFacts:
         self._renderer = Renderer()
         self._located: dict[ModelReference, Located | Absent | Trouble] = {}
         self._models: dict[ModelReference, ModelFacts | Absent | Trouble] = {}
+        self._adapters: dict[ModelReference, AdapterFacts | Absent | Trouble] = {}
 
     def model(self, reference: ModelReference) -> ModelFacts | Absent | Trouble:
         if reference not in self._models:
@@ -37,6 +48,13 @@ class DiskFacts:
             found = read_model(located, reference, self._digests) if isinstance(located, Located) else located
             self._models[reference] = found
         return self._models[reference]
+
+    def adapter(self, reference: ModelReference) -> AdapterFacts | Absent | Trouble:
+        if reference not in self._adapters:
+            located = self._locate(reference)
+            found = read_adapter(located, self._digests) if isinstance(located, Located) else located
+            self._adapters[reference] = found
+        return self._adapters[reference]
 
     def _locate(self, reference: ModelReference) -> Located | Absent | Trouble:
         if reference not in self._located:

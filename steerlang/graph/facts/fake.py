@@ -15,8 +15,10 @@ from steerlang.graph.node import digest
 from .data import labels_of
 from .promise import (
     Absent,
+    AdapterFacts,
     DataFacts,
     DocumentFacts,
+    FactorPair,
     ModelFacts,
     ModelReference,
     Part,
@@ -39,13 +41,18 @@ class FakeFacts:
         models: Mapping[str, ModelFacts | Absent | Trouble] | None = None,
         data: Mapping[str, Sequence[Mapping[str, object]] | DataFacts | Trouble] | None = None,
         documents: Mapping[str, object] | None = None,
+        adapters: Mapping[str, AdapterFacts | Trouble] | None = None,
     ) -> None:
         self._models = dict(models or {})
+        self._adapters = dict(adapters or {})
         self._data = dict(data or {})
         self._documents = dict(documents or {})
 
     def model(self, reference: ModelReference) -> ModelFacts | Absent | Trouble:
         return self._models.get(reference.id, Absent(reference.id, ("<fake>",)))
+
+    def adapter(self, reference: ModelReference) -> AdapterFacts | Absent | Trouble:
+        return self._adapters.get(reference.id, Absent(reference.id, ("<fake>",)))
 
     def data(
         self, path: str, format: str, base_folder: str, columns: Mapping[str, str], options: RowOptions | None = None
@@ -104,6 +111,20 @@ def fake_model(
         tokenizer=tokenizer or TokenizerFacts("tokenizer.json", True, False, "<s>", "</s>", "</s>"),
         has_processor=has_processor, labels=labels, identity=identity,
     )  # fmt: skip
+
+
+def fake_adapter(
+    id: str, modules: Mapping[str, tuple[int, int]], *, rank: int = 2, trained_on: str | None = None, seed: int = 0
+) -> AdapterFacts:
+    """An adapter with factors of one rank for each module, given by the shape of its weight."""
+    pairs = {
+        module: FactorPair(f"{module}.lora_A.weight", f"{module}.lora_B.weight", rank, 1.0, False, False, shape)
+        for module, shape in modules.items()
+    }
+    said = [rank, seed, {module: list(shape) for module, shape in modules.items()}]
+    return AdapterFacts(
+        id, Path("/fake") / id, None, trained_on, "CAUSAL_LM", pairs, {}, {}, lambda: digest(["fake adapter", said])
+    )
 
 
 def _decoder_tensors(layers: int, width: int, vocabulary: int) -> dict[str, TensorFacts]:

@@ -175,6 +175,51 @@ class LabelFacts:
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class FactorPair:
+    """The two factors of one module of an adapter, τ = scale · B A.
+
+    a, b        names of A [rank, in] and B [out, rank] in the file
+    transposed  whether the model stores τᵀ (embeddings, `fan_in_fan_out`)
+    embedding   whether the module is an embedding
+    shape       of τ as the model stores it
+    """
+
+    a: str
+    b: str
+    rank: int
+    scale: float
+    transposed: bool
+    embedding: bool
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class AdapterFacts:
+    """A LoRA adapter as its configuration and header describe it.
+
+    revision    commit of a Hugging Face snapshot; None for a folder
+    trained_on  the base that its configuration names, as it names it
+    task        PEFT's word for what the model is for (`CAUSAL_LM`)
+    pairs       by the module they belong to
+    frozen      shapes of layers of the base that stand beside the factors, by module; they take no part
+    """
+
+    name: str
+    path: Path
+    revision: str | None
+    trained_on: str | None
+    task: str | None
+    pairs: Mapping[str, FactorPair] = field(repr=False)
+    frozen: Mapping[str, tuple[int, ...]] = field(repr=False)
+    tensors: Mapping[str, TensorFacts] = field(repr=False)
+    identity: Callable[[], str] = field(default=lambda: _no_identity("all"), repr=False, compare=False)
+
+    def digest(self) -> str:
+        """SHA-256 of the contents of the adapter's files. Hashed on first call. Raises `OSError`."""
+        return self.identity()
+
+
 @dataclass(frozen=True)
 class DataFacts:
     """A data file that can be read as the program asks.
@@ -232,6 +277,10 @@ class Facts(Protocol):
 
     def model(self, reference: ModelReference) -> ModelFacts | Absent | Trouble:
         """The model a program names."""
+        ...
+
+    def adapter(self, reference: ModelReference) -> AdapterFacts | Absent | Trouble:
+        """The LoRA adapter a program names."""
         ...
 
     def data(
