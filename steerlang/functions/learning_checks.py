@@ -47,7 +47,10 @@ def is_coherent(call: Call, low: Lowering) -> bool:
     if objective in UNLABELLED and select.options.get("by") == "accuracy":
         message = f"`{objective}` learns without labels, and `best` selects by them"
         help = "take `best(…, by = loss)` or `last`: coefficients that labels chose were not learned without them"
-        return _wrong(low, codes.ARGUMENT_TYPE, call, "select", message, help)
+        return _wrong(low, codes.SELECTS_BY_LABELS, call, "select", message, help)
+    if objective == "self_training" and len(call["data"]) > 1:
+        message = f"`self_training` adapts to one data set, and {len(call['data'])} are given"
+        return _wrong(low, codes.OBJECTIVE_DATA, call, "data", message, "learn for each by itself")
     if objective == "language_model" and call["pool"].method.name == "features":
         message = "`features` needs a classifier, whose head reads features"
         return _wrong(low, codes.ARGUMENT_TYPE, call, "pool", message, "take `gradient(…)` or another rule")

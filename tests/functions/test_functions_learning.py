@@ -51,7 +51,7 @@ def test_learning_reads_the_models_and_the_data() -> None:
     assert [n.operation for n in learned.inputs] == ["model.load"] * 3 + ["data.rows"]
     given: Any = learned.options
     assert given["on"] == 0
-    assert given["data"] == [{"rows": 3, "head": None}]
+    assert given["data"] == [{"rows": 3, "head": None, "classes": None}]
     assert given["blocks"] == {"is": "Blocks", "by": "tensor"}
     assert given["weight_decay"] == 0.1
     assert given["clip"] == 1.0
@@ -148,7 +148,7 @@ def test_search_has_a_grid() -> None:
         (LEARN.replace("[t, u]", "[]") + ")", "SL402", "[]"),
         (LEARN.replace("on = base", "on = a") + ")", "SL313", "t"),
         (LEARN.replace("on = base", "on = base + t") + ")", "SL302", "base + t"),
-        (f"{LEARN}, select = best(on = held))", "SL302", "best(on = held)"),
+        (f"{LEARN}, select = best(on = held))", "SL461", "best(on = held)"),
         (f"{LEARN}, pool = random(keep = 3))", "SL401", "random(keep = 3)"),
         (f"{LEARN}, blocks = by_tensor(split = set(glob(\"**\"), 1)))", "SL401", None),
         (f"{LEARN}, blocks = random_parts(1))", "SL401", "1"),
