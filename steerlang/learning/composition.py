@@ -12,23 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from steerlang.weights.blocks import BlockIndex
 
-from .cuts import Cut, cut_of
+from .cuts import Cut, Scratch, cut_of
+from .originals import Original
 from .parameters import map_parameters
 from .pool import Pool
-from .vectors import Target, Vectors
+from .vectors import Target, Vectors, chunk_of
 
 # What a pass computes: a sum of losses, and the weight (rows, tokens) that it is a sum over.
 Loss = Callable[[], tuple[Tensor, float]]
-
-CPU_CHUNK, DEVICE_CHUNK = 64 * 1024, 4 * 1024 * 1024
-_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 class Composition(Protocol):
@@ -66,17 +64,20 @@ def targets_of(
 
 @dataclass(eq=False)
 class _Part:
-    """One target while learning. `kept` is θ_0 where the checkpoint does not give it."""
+    """One target while learning.
+
+    sums  Σ τ g so far [k, its blocks]
+    rows  the task vectors' numbers [k]
+    """
 
     target: Target
     cut: Cut
-    kept: Tensor | None
+    chunk: int
     sums: Tensor
     rows: Tensor
+    original: Original | None = None
     had_gradient: Tensor | None = None
-    required: bool = False
-    storage: Tensor | None = None
-    handle: object = field(default=None, repr=False)
+    handle: Any = field(default=None, repr=False)
 
 
 class DenseComposition:
@@ -86,15 +87,14 @@ class DenseComposition:
                  memory: int = 0) -> None:  # fmt: skip
         self._module, self._pool, self._shape = module, pool, shape
         self._device = next(module.parameters()).device
-        self._chunk = CPU_CHUNK if self._device.type == "cpu" else DEVICE_CHUNK
+        self._scratch = Scratch()
         self._vectors = Vectors(pool, targets, memory, self._device)
         self._parts = [self._part(target) for target in targets]
 
     def _part(self, target: Target) -> _Part:
-        cut = cut_of(target.place, self._device)
+        cut = cut_of(target.place, self._device, self._scratch)
         sums = torch.zeros(len(target.vectors), target.place.count, dtype=torch.float64, device=self._device)
-        rows = torch.tensor(target.vectors)
-        return _Part(target, cut, None, sums, rows)
+        return _Part(target, cut, chunk_of(target, self._device), sums, torch.tensor(target.vectors))
 
     @contextmanager
     def opened(self) -> Iterator[DenseComposition]:
@@ -121,49 +121,18 @@ class DenseComposition:
     def _begin(self, part: _Part) -> None:
         parameter = part.target.parameter
         part.had_gradient, parameter.grad = parameter.grad, None
-        if not parameter.is_contiguous():
-            part.storage = parameter.data
-            parameter.data = parameter.data.contiguous()
-        elif not self._is_stored(part.target):
-            part.kept = parameter.data.clone()
+        part.original = Original.of(part.target, self._pool, self._device)
         parameter.requires_grad_(True)
         hook = parameter.register_post_accumulate_grad_hook
         part.handle = hook(lambda _: self._arrived(part))  # type: ignore[no-untyped-call]
 
     def _end(self, part: _Part) -> None:
-        parameter = part.target.parameter
         if part.handle is not None:
-            part.handle.remove()  # type: ignore[attr-defined]
-        parameter.grad = part.had_gradient
-        with torch.no_grad():
-            if part.storage is not None:
-                parameter.data = part.storage
-            elif part.kept is not None:
-                parameter.data.copy_(part.kept)
-            else:
-                flat = parameter.data.view(-1)
-                for start, stop in part.cut.ranges(self._chunk):
-                    flat[start:stop].copy_(self._base(part, start, stop))
-
-    def _is_stored(self, target: Target) -> bool:
-        """Whether the checkpoint holds just what the parameter does, in the parameter's dtype."""
-        flat = target.parameter.data.view(-1)
-        bits = _BITS[flat.element_size()]
-        for start in range(0, len(flat), self._chunk):
-            own = flat[start : start + self._chunk]
-            stored = self._stored(target, start, start + len(own)).to(flat.dtype)
-            if not torch.equal(own.view(bits), stored.view(bits)):
-                return False
-        return True
-
-    def _stored(self, target: Target, start: int, stop: int) -> Tensor:
-        return torch.from_numpy(self._pool.evaluation.base(target.tensor, start, stop)).to(self._device)
-
-    def _base(self, part: _Part, start: int, stop: int) -> Tensor:
-        kept = part.kept if part.kept is not None else part.storage
-        if kept is None:
-            return self._stored(part.target, start, stop)
-        return kept.reshape(-1)[start:stop].float()
+            part.handle.remove()
+        part.target.parameter.grad = part.had_gradient
+        if part.original is not None:
+            with torch.no_grad():
+                part.original.restore()
 
     def set(self, values: Tensor) -> None:
         """Composes at coefficients [n, m] in float32 and stores in the parameters' dtype."""
@@ -171,12 +140,18 @@ class DenseComposition:
         with torch.no_grad():
             for part in self._parts:
                 place = part.target.place
-                own = placed[part.rows, place.first : place.first + place.count]
-                flat = part.target.parameter.data.view(-1)
-                for start, stop in part.cut.ranges(self._chunk):
-                    theta = self._base(part, start, stop).clone()
-                    part.cut.add(theta, self._vectors.range(part.target, start, stop), own, start)
-                    flat[start:stop].copy_(theta)
+                self._compose(part, placed[part.rows, place.first : place.first + place.count])
+
+    def _compose(self, part: _Part, own: Tensor) -> None:
+        assert part.original is not None
+        flat = part.target.parameter.data.view(-1)
+        wide = flat.dtype == torch.float32
+        for start, stop in part.cut.ranges(part.chunk):
+            theta = flat[start:stop] if wide else torch.empty(stop - start, device=self._device)
+            part.original.write(start, stop, theta)
+            part.cut.add(theta, self._vectors.range(part.target, start, stop), own, start)
+            if not wide:
+                flat[start:stop].copy_(theta)
 
     def _arrived(self, part: _Part) -> None:
         parameter = part.target.parameter
@@ -185,7 +160,7 @@ class DenseComposition:
             return
         with torch.no_grad():
             flat = gradient.reshape(-1)
-            for start, stop in part.cut.ranges(self._chunk):
+            for start, stop in part.cut.ranges(part.chunk):
                 tau = self._vectors.range(part.target, start, stop)
                 part.cut.inner(flat[start:stop].float(), tau, part.sums, start)
 

@@ -19,6 +19,8 @@ from torch import Tensor
 from steerlang.weights import randomness
 from steerlang.weights.blocks import Place
 
+_FEW = 32
+
 
 class Cut(Protocol):
     """How one tensor falls into `count` blocks."""
@@ -85,35 +87,58 @@ class Columns:
         sums += (tau * gradient).view(len(tau), -1, self._count).sum(1)
 
 
-class RandomParts:
-    """`count` blocks that elements fall into at random."""
+class Scratch:
+    """Room for one range by part, float32 [count, c], used again and again by all tensors."""
 
-    def __init__(self, place: Place, device: torch.device) -> None:
-        self._elements, self._count = math.prod(place.shape), place.count
+    def __init__(self) -> None:
+        self._room = torch.zeros(0)
+
+    def get(self, count: int, length: int, device: torch.device) -> Tensor:
+        """A matrix [count, length] with whatever is in it."""
+        if self._room.numel() < count * length:
+            self._room = torch.empty(count * length, device=device)
+        return self._room[: count * length].view(count, length)
+
+
+class RandomParts:
+    """`count` blocks that elements fall into at random.
+
+    Few parts: the range is laid out by part, [count, c], for all task vectors at once, which makes both formulas a
+    small matrix product. Many parts: element by element.
+    """
+
+    def __init__(self, place: Place, device: torch.device, scratch: Scratch) -> None:
+        self._elements, self._count, self._scratch = math.prod(place.shape), place.count, scratch
         index = randomness.parts(place.key, 0, self._elements, place.count)
         self._index = torch.from_numpy(index).to(device)
-        self._numbers = torch.arange(place.count, device=device, dtype=self._index.dtype)
 
     def ranges(self, chunk: int) -> Iterator[tuple[int, int]]:
         yield from _ranges(0, self._elements, chunk)
 
     def add(self, theta: Tensor, tau: Tensor, values: Tensor, start: int) -> None:
         index = self._index[start : start + len(theta)].to(torch.int64)
-        for one, own in zip(tau, values, strict=True):
-            theta.addcmul_(one, own[index])
+        if self._count > _FEW:
+            for one, own in zip(tau, values, strict=True):
+                theta.addcmul_(one, own[index])
+            return
+        sums = torch.mm(values.T, tau, out=self._scratch.get(self._count, len(theta), theta.device))
+        theta.add_(sums.gather(0, index[None])[0])
 
     def inner(self, gradient: Tensor, tau: Tensor, sums: Tensor, start: int) -> None:
-        index = self._index[start : start + len(gradient)]
-        # The gradient laid out by part, for this range alone: then all task vectors are one small matrix product.
-        parts = torch.where(index[:, None] == self._numbers, gradient[:, None], 0.0)
-        sums += tau @ parts
+        index = self._index[start : start + len(gradient)].to(torch.int64)
+        if self._count > _FEW:
+            sums += torch.zeros(sums.shape, device=sums.device).index_add_(1, index, tau * gradient)
+            return
+        parts = self._scratch.get(self._count, len(gradient), gradient.device).zero_()
+        parts.scatter_(0, index[None], gradient[None])
+        sums += tau @ parts.T
 
 
-def cut_of(place: Place, device: torch.device) -> Cut:
+def cut_of(place: Place, device: torch.device, scratch: Scratch) -> Cut:
     """The cut of one tensor."""
     elements = math.prod(place.shape)
     if place.cut == "random":
-        return RandomParts(place, device)
+        return RandomParts(place, device, scratch)
     if place.cut == "column":
         return Columns(elements, place.count)
     return Runs(elements, place.count)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from steerlang.data.classes import Unknown, listed, places_in, say
-from steerlang.models.errors import ClassMismatch, TooLong, UnsupportedModel
+from steerlang.models.errors import ClassMismatch, LoadFailure, TooLong, UnsupportedModel
 
 _AT_ONCE = 64
 
@@ -82,6 +82,8 @@ def _embedded(model: Any, tokenizer: Any, texts: Sequence[str], device: torch.de
     """Text embeddings ``[n, D]`` in the model's dtype, in the order of the texts."""
     longest = int(model.config.get_text_config().max_position_embeddings)
     whole = hasattr(model, "logit_bias")
+    if whole and tokenizer.pad_token is None:
+        raise LoadFailure("the model reads texts padded, and its tokenizer has no token to pad with", "name one in it")
     options = {"padding": "max_length", "max_length": longest} if whole else {"padding": False}
     encoded = [dict(tokenizer(text, truncation=False, **options)) for text in texts]
     for i, one in enumerate(encoded):
