@@ -26,6 +26,10 @@ class ParameterType(ABC):
     @abstractmethod
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed: ...
 
+    def is_one(self, expr: tree.Expr) -> bool:
+        """Whether a list that is written in place is one value of this type."""
+        return False
+
     def problem(self, value: Any) -> Mismatch | None:
         """What is wrong with a known value, or None."""
         return None
@@ -77,6 +81,10 @@ class Data(ParameterType):
     @property
     def phrase(self) -> str:
         return " or ".join(x.phrase for x in self.forms)
+
+    def is_one(self, expr: tree.Expr) -> bool:
+        texts = isinstance(expr, tree.ListOf) and all(isinstance(item, tree.String) for item in expr.items)
+        return texts and TEXTS in self.forms
 
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         given = scope.infer(expr, (*self.forms,))

@@ -35,7 +35,7 @@ class ListOf(ParameterType):
         return [self.element.settled(v) for v in value] if isinstance(value, list) else value
 
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
-        if isinstance(expr, tree.ListOf):
+        if isinstance(expr, tree.ListOf) and not (self.single and self.element.is_one(expr)):
             items = tuple(self.element.check(e, scope) for e in expr.items)
         elif self.single:
             items = (self.element.check(expr, scope),)
