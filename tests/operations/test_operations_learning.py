@@ -108,7 +108,9 @@ def test_learning_is_descent_through_the_merge(place: Path, tmp_path: Path) -> N
     values, losses = by_autograd(place, 4, 0.1)
     assert found.vectors == ("t", "u")
     order = [list(weights(place / "base")).index(name) for name in found.blocks]
-    np.testing.assert_allclose(found.values, values[:, order], atol=2e-5)
+    # Attention does not see what is added to all its keys, so these gradients are rounding errors.
+    seen = ["key.bias" not in name for name in found.blocks]
+    np.testing.assert_allclose(found.values[:, seen], values[:, order][:, seen], atol=2e-5)
     np.testing.assert_allclose([step["loss"] for step in found.history], losses, rtol=1e-5)
 
 
