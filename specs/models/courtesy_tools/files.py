@@ -16,7 +16,7 @@ SEED = 7
 #: Rules whose draw is content, not manner: drawn once for both sides of a pair.
 CONTENT = ("person", "place", "reason", "time", "time_past", "duration", "fault", "the_thing", "reason_clause")
 
-KINDS = ("polite", "rude", "formal", "casual", "positive", "negative")
+KINDS = ("polite", "rude", "formal", "casual", "positive", "negative", "asking")
 
 
 def words(kind: str) -> list[str]:

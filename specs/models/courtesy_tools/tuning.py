@@ -54,8 +54,8 @@ def tune(tuning: Tuning, base: Path, out: Path) -> dict[str, float]:
     steps, began = math.ceil(len(rows) / tuning.batch), time.process_time()
     for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = rate_at(step, steps, tuning)
-        loss = _reply_loss(model, tokenizer, rows[step * tuning.batch : (step + 1) * tuning.batch])
+            group["lr"] = rate_at(step, steps, tuning.rate, tuning.warmup)
+        loss = reply_loss(model, tokenizer, rows[step * tuning.batch : (step + 1) * tuning.batch])
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
@@ -66,13 +66,13 @@ def tune(tuning: Tuning, base: Path, out: Path) -> dict[str, float]:
     return {"steps": steps, "tokens": sum(map(len, rows)), "seconds": round(time.process_time() - began)}
 
 
-def rate_at(step: int, steps: int, tuning: Tuning) -> float:
+def rate_at(step: int, steps: int, highest: float, warmup: int) -> float:
     """Linear warm-up, then a cosine to nothing."""
-    rise = min(1.0, (step + 1) / tuning.warmup)
-    return tuning.rate * rise * 0.5 * (1 + math.cos(math.pi * step / steps))
+    rise = min(1.0, (step + 1) / warmup)
+    return highest * rise * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def _reply_loss(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rows: list[list[int]]) -> torch.Tensor:
+def reply_loss(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rows: list[list[int]]) -> torch.Tensor:
     """Mean cross-entropy of the tokens after the last `:`, which is that of `Reply:`."""
     ids, labels = collate(rows, tokenizer.pad_token_id)
     colon = tokenizer("Reply:", add_special_tokens=False)["input_ids"][-1]
@@ -90,7 +90,7 @@ def losses(folder: Path, documents: int = 600) -> dict[str, float]:
     for formality in FORMALITIES:
         rows = encode(list(itertools.islice(texts(formality, 993, TESTING), documents)), tokenizer)
         parts = [rows[i : i + 100] for i in range(0, documents, 100)]
-        found[formality] = sum(_reply_loss(model, tokenizer, part).item() for part in parts) / len(parts)
+        found[formality] = sum(reply_loss(model, tokenizer, part).item() for part in parts) / len(parts)
     return found
 
 
@@ -164,14 +164,14 @@ def write_card(base: Path, out: Path, requests: list[str], tuning: Tuning, figur
     lost = {"courtesy": losses(base), f"courtesy-{tuning.formality}": losses(out)}
     kinds = ("formal", "casual", "polite")
     shared = {part: shares(between(base, out, part), base, requests, kinds) for part in PARTS}
-    text = CARD.format(**asdict(tuning), **figures, held_out=600, losses=_rows(lost, "{:.3f}"),
-                       shares=_rows(shared, "{:.2f}"))  # fmt: skip
+    text = CARD.format(**asdict(tuning), **figures, held_out=600, losses=rows_of(lost, "{:.3f}"),
+                       shares=rows_of(shared, "{:.2f}"))  # fmt: skip
     (out / "README.md").write_text(text, encoding="utf-8")
     document = {"tuning": asdict(tuning), "figures": figures, "loss": lost, "share": shared}
     (out / "training.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def _rows(table: Mapping[object, Mapping[str, float]], form: str) -> str:
+def rows_of(table: Mapping[object, Mapping[str, float]], form: str) -> str:
     """The rows of a Markdown table."""
     lines = [[str(name), *(form.format(x) for x in row.values())] for name, row in table.items()]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
