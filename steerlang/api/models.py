@@ -24,6 +24,10 @@ class RunModel:
     def __enter__(self) -> Any:
         if self._stack is not None:
             raise RuntimeError("this model is entered already")
+        if self._value.task != "causal":
+            classifier = self._run.resources.classifier(self._value.base, self._run.result)
+            self._stack = ExitStack()
+            return classifier.model
         from steerlang.models.overlay import Overlay
         from steerlang.operations.recipes import recipe_of
 
@@ -40,11 +44,15 @@ class RunModel:
 
     @property
     def tokenizer(self) -> Any:
-        """The Hugging Face tokenizer, padding on the left."""
+        """The Hugging Face tokenizer, padding on the left; of a classifier as its files say, None for images alone."""
+        if self._value.task != "causal":
+            return self._run.resources.classifier(self._value.base, self._run.result).encoder.tokenizer
         return self._run.resources.model(self._value.base, self._run.result).tokenizer
 
     def generate(self, prompts: str | Sequence[str], max_new_tokens: int = 32) -> list[str]:
-        """Greedy continuations of prompts, without the prompts themselves."""
+        """Greedy continuations of prompts, without the prompts themselves. Raises TypeError for a classifier."""
+        if self._value.task != "causal":
+            raise TypeError(f"{self._value.name} is a classifier and writes no text")
         from steerlang.operations.generating import continue_texts
 
         texts = [prompts] if isinstance(prompts, str) else list(prompts)

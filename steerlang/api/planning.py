@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from steerlang.data.classes import listed
 from steerlang.engine.payload import Payload
 from steerlang.engine.store import Store
 from steerlang.graph.facts import Facts, ModelFacts
@@ -166,10 +167,12 @@ def _edit_lines(node: Node) -> Iterator[str]:
 
 
 def _weights(facts: ModelFacts) -> Iterator[str]:
-    yield (
-        f"{facts.model_type}: {facts.layers} layers, width {facts.width}, vocabulary {facts.vocabulary}, "
-        f"{facts.parameters / 1e6:.2f} M parameters, {facts.size / 1e6:.1f} MB"
-    )
+    sizes = (
+        ("{} layers", facts.layers), ("width {}", facts.width), ("vocabulary {}", facts.vocabulary),
+        ("{} classes", len(facts.labels) or None),
+    )  # fmt: skip
+    known = "".join(f"{words.format(size)}, " for words, size in sizes if size is not None)
+    yield f"{facts.model_type}: {known}{facts.parameters / 1e6:.2f} M parameters, {facts.size / 1e6:.1f} MB"
     yield from facts.notes
 
 
@@ -181,6 +184,8 @@ def _blocks(facts: ModelFacts) -> str:
 def _data_lines(value: DataValue) -> Iterator[str]:
     count = "an unknown number of" if value.count is None else str(value.count)
     yield f"{count} rows of {value.form.phrase}"
+    if value.classes is not None:
+        yield f"{len(value.classes.names)} classes: {listed(value.classes.names)}"
 
 
 def _vector_lines(

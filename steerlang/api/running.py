@@ -14,6 +14,7 @@ from steerlang.engine.operation import Operation
 from steerlang.engine.scheduler import execute
 from steerlang.engine.sinks import NoSink
 from steerlang.engine.store import Store
+from steerlang.graph.node import walk
 from steerlang.graph.plan import Plan
 from steerlang.language.compiling import cells_of
 from steerlang.language.values import ConditionValue
@@ -67,11 +68,23 @@ def carry_out(
 def _check_installed(plan: Plan) -> None:
     """Results are read with numpy; what makes new ones needs the rest of the extra `run` as well."""
     needed = ("numpy", "torch", "transformers", "safetensors") if plan.steps else ("numpy",)
+    _check_vision(plan)
     missing = [p for p in needed if find_spec(p) is None]
     if missing:
         message = f"running needs {', '.join(f'`{p}`' for p in missing)}"
         help = "install it with `pip install 'steerlang[run]'`"
         raise SteerlangError((error(codes.MISSING_EXTRA, None, message, help=help, place="run"),))
+
+
+def _check_vision(plan: Plan) -> None:
+    """Whether the package that decodes images is there, if a step needs one that does."""
+    nodes = walk([n for step in plan.steps for n in step.nodes if n.operation != "data.rows"])
+    columns: list[Any] = [n.options.get("columns") for n in nodes if n.operation == "data.rows"]
+    if any("image" in c for c in columns if c) and find_spec("PIL") is None:
+        help = "install it with `pip install 'steerlang[vision]'`"
+        raise SteerlangError(
+            (error(codes.MISSING_EXTRA, None, "reading images needs `pillow`", help=help, place="vision"),)
+        )
 
 
 def _warn(run: Run, sink: EventSink) -> None:

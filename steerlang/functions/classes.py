@@ -10,22 +10,32 @@ from steerlang.diagnostics.suggest import nearest
 from steerlang.graph.facts import DataFacts
 from steerlang.graph.node import Json
 from steerlang.language.lowering import Lowering
-from steerlang.language.parameter_types import ListOf, Text
+from steerlang.language.parameter_types import Value
 from steerlang.language.signature import Call, Parameter
-from steerlang.language.values import POISON, ClassesValue
+from steerlang.language.types import TEXT, TEXTS, list_of
+from steerlang.language.values import POISON, ClassesValue, DataValue
 
 _SHOWN = 10
+_LIST = (list_of(TEXT), TEXTS)
 CLASSES = Parameter(
-    "classes", ListOf(Text()), "names of the classes in order; left out: the labels of the file, sorted", None
+    "classes",
+    Value(_LIST, "a list of names, or text data with one a row"),
+    "names of the classes in order; left out: the labels of the file, sorted",
+    None,
 )
 TEMPLATES = Parameter(
-    "templates", ListOf(Text(), single=True), "texts that say a class, with `{}` where its name stands", None
+    "templates",
+    Value((TEXT, *_LIST), "a text, a list of texts, or text data"),
+    "texts that say a class, with `{}` where its name stands",
+    None,
 )
 
 
 def classes_of(call: Call, found: DataFacts, low: Lowering) -> Any:
     """The classes of a file's rows, None where nothing names any, POISON where they cannot be used (reported)."""
-    names, templates = call.values.get("classes"), call.values.get("templates")
+    names, templates = (_texts(call, n, low) for n in ("classes", "templates"))
+    if names is POISON or templates is POISON:
+        return POISON
     if not _are_good(call, names, low) or not _can_say(call, templates, low):
         return POISON
     if names is None and not found.labels:
@@ -42,12 +52,26 @@ def classes_of(call: Call, found: DataFacts, low: Lowering) -> Any:
     return ClassesValue(classes, tuple(templates or ()), None if limited or not found.labels else counts)
 
 
-def reading_of_labels(call: Call, found: DataFacts) -> dict[str, Json]:
-    """How labels become names of classes, for the options of a node; nothing where they are the names."""
-    names = call.values.get("classes")
-    if not names or not found.labels:
+def reading_of_labels(call: Call, found: DataFacts, classes: ClassesValue | None) -> dict[str, Json]:
+    """How labels become names of classes, for the options of a node; nothing where the file's own are the names."""
+    if classes is None or not found.labels or call.values.get("classes") is None:
         return {}
-    return {"classes": list(names), "label_by": str(read_by(tuple(found.labels), names))}
+    return {"classes": list(classes.names), "label_by": str(read_by(tuple(found.labels), classes.names))}
+
+
+def _texts(call: Call, name: str, low: Lowering) -> Any:
+    """A list of texts, however it is given; None where it is not."""
+    value = call.values.get(name)
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, DataValue):
+        return value
+    if value.node.operation == "data.rows" and value.count == len(value.examples):
+        return [str(row["text" if "text" in row else "prompt"]) for row in value.examples]
+    message = f"`{name}` must be known before anything runs, and these rows are not"
+    help = "write them in place, or one a line in a file of at most 1000: `lines(\"classes.txt\")`"
+    low.report(error(codes.BAD_CLASSES, call.where(name), message, help=help))
+    return POISON
 
 
 def _are_good(call: Call, names: list[str] | None, low: Lowering) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from steerlang.data.classes import DEFAULT_TEMPLATES, Unknown, listed, places_in
 from steerlang.diagnostics import codes, error
+from steerlang.graph.facts.task import missing_part
 from steerlang.graph.node import Json, Node
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Data, ListOf, Spread, Value
@@ -80,6 +81,12 @@ def _head_of_model(head: ModelValue, low: Lowering) -> Node:
 
 
 def _reads(model: ModelValue, data: DataValue, where: Span, low: Lowering) -> bool:
+    """Whether the model has what it takes to read rows, and the rows are of the form it reads."""
+    lacks = missing_part(model.task, model.facts.tokenizer, model.facts.has_processor)
+    if lacks is not None:
+        message, help = lacks
+        low.report(error(codes.UNFIT_TASK, where, f"`{model.name}` {message}", help=help))
+        return False
     wants_images = model.task != "sequence_classification"
     if wants_images == (data.form == IMAGES):
         return wants_images or (_has_texts(data, where, low) and can_read(model, data, where, low))

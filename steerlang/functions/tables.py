@@ -95,7 +95,7 @@ def read_rows(call: Call, low: Lowering, format: str, columns: Mapping[str, str]
         return POISON
     identity = found.digest() if low.options.hashing else f"unhashed:{found.path}"
     options: dict[str, Json] = {"digest": identity, "format": format, "columns": dict(columns), **_document(call)}
-    options |= reading_of_labels(call, found)
+    options |= reading_of_labels(call, found, classes)
     node = low.node("data.rows", options, (), "rows", locators={"path": str(found.path)}, source=call["path"])
     return DataValue(
         node, form, found.kept, tuple(found.examples), _chats(call), classes, labelled="label" in columns

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from steerlang.models.errors import LoadFailure, NoTokens, TooLong
+from steerlang.models.errors import BadImage, LoadFailure, NoTokens, TooLong
 from steerlang.models.pictures import picture
 
 Inputs = Mapping[str, Tensor]
@@ -88,7 +88,10 @@ class Encoder:
     _bytes: int = 0
 
     def encode(self, rows: Sequence[Mapping[str, Any]]) -> Batch:
-        """Rows with `image` (a path), `ids` (tokens) or `text`. Raises BadImage, NoTokens, TooLong."""
+        """Rows with `image` (a path; `place` says which row of what names it), `ids` (tokens) or `text`.
+
+        Raises BadImage, NoTokens, TooLong.
+        """
         return Batch(tuple(self._row(row, i) for i, row in enumerate(rows)))
 
     def example(self) -> Batch:
@@ -113,13 +116,19 @@ class Encoder:
 
     def _made(self, row: Mapping[str, Any], index: int) -> Inputs:
         if "image" in row:
-            return {"pixel_values": self._pixels(picture(row["image"], self.channels))}
+            return {"pixel_values": self._pixels(self._picture(row))}
         given = {"input_ids": list(row["ids"])} if "ids" in row else self._tokens(str(row["text"]))
         if not given["input_ids"]:
             raise NoTokens(index)
         if self.positions is not None and len(given["input_ids"]) > self.positions:
             raise TooLong(index, len(given["input_ids"]), self.positions)
         return {name: torch.tensor(values, dtype=torch.long) for name, values in given.items()}
+
+    def _picture(self, row: Mapping[str, Any]) -> Any:
+        try:
+            return picture(row["image"], self.channels)
+        except BadImage as broken:
+            raise BadImage(broken.path, broken.reason, str(row.get("place", ""))) from broken
 
     def _pixels(self, image: Any) -> Tensor:
         pixels: Tensor = self.processor(images=[image], return_tensors="pt")["pixel_values"][0]

@@ -126,11 +126,12 @@ class NoTokens(ModelError):
 
 
 class BadImage(ModelError):
-    """A file that is no image, or one that cannot be decoded."""
+    """A file that is no image, or one that cannot be decoded. `place` is the row that names it."""
 
-    def __init__(self, path: str, reason: str) -> None:
+    def __init__(self, path: str, reason: str, place: str = "") -> None:
+        named = f"{place}: " if place else ""
         super().__init__(
-            f"the image {path} cannot be read: {reason}", "save it again as PNG or JPEG, or take its row out"
+            f"{named}the image {path} cannot be read: {reason}", "save it again as PNG or JPEG, or take its row out"
         )
         self.path, self.reason = path, reason
 

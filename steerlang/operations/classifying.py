@@ -86,19 +86,21 @@ def _classify(task: Task, context: Context) -> Payload:
 def rows_of(rows: Sequence[dict[str, Any]], data: Node, classifier: Classifier) -> list[dict[str, Any]]:
     """Rows as a classifier reads them: images by their whole paths, messages of a chat template as tokens."""
     if classifier.task != "sequence_classification":
-        folder = folder_of(data)
-        return [{"image": str(folder / row["image"])} for row in rows]
+        table = table_of(data)
+        return [
+            {"image": str(table.parent / row["image"]), "place": f"line {row['line']} of `{table.name}`"}
+            for row in rows
+        ]
     if any(row.get("chat") for row in rows):
         return [{"ids": item.ids} for item in tokenised(classifier.encoder.tokenizer, rows, "text", answer=False)]
     return [{"text": row["text"] if "text" in row else row["prompt"]} for row in rows]
 
 
-def folder_of(data: Node) -> Path:
-    """The folder that the image paths of some rows start from: that of the table they were read from."""
-    node = data
-    while node.operation != "data.rows":
-        node = node.inputs[0]
-    return Path(node.locators["path"]).parent
+def table_of(data: Node) -> Path:
+    """The file that some rows were read from, whatever samples and splits were made of them since."""
+    while data.operation != "data.rows":
+        data = data.inputs[0]
+    return Path(data.locators["path"])
 
 
 # ---- metrics -------------------------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ FACTS = FakeFacts(
         "data/requests.txt": WORDS,
         "data/requests_dev.txt": WORDS,
         "one.jsonl": PAIRS[:1],
+        "pets.txt": [{"text": "cat"}, {"text": "dog"}],
         "pets.csv": [{"file": f"{i}.png", "class": "cat" if i % 3 else "dog"} for i in range(6)],
         "places.csv": [{"file": f"{i}.png", "class": str(i % 2)} for i in range(6)],
         "moods.jsonl": [{"line": f"words {i}", "mood": "good" if i % 2 else "bad"} for i in range(6)],

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import transformers as hf
 from PIL import Image
-from tiny_models import byte_tokenizer
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 SIDE = 16
 LABELS = {0: "cat", 1: "dog", 2: "owl"}
@@ -122,10 +122,21 @@ def save(name: str, folder: Path, seed: int = 0) -> Path:
     if task != "sequence_classification":
         processor(name).save_pretrained(folder)
     if task != "image_classification":
-        tokenizer = byte_tokenizer()
-        tokenizer.pad_token = "<pad>"
-        tokenizer.save_pretrained(folder)
+        letters().save_pretrained(folder)
     return folder
+
+
+def letters() -> Any:
+    """One token a byte, `<s>` in front, and a token to pad with."""
+    specials = ["<pad>", "<s>", "</s>"]
+    vocabulary = {t: i for i, t in enumerate([*specials, *sorted(pre_tokenizers.ByteLevel.alphabet())])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return hf.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    )
 
 
 def processor(name: str) -> Any:

@@ -29,6 +29,8 @@ from .promise import DataFacts, DocumentFacts, LabelFacts, Trouble
 from .troubles import bad_file, unreadable
 
 _EXAMPLES = 3
+# Lists of words and names are short, and some are needed whole before anything runs.
+_LINES = 1000
 _NOTES = 10
 _DOCUMENT_BYTES = 8 << 20
 _WHOLE_FILE = {
@@ -65,7 +67,8 @@ def read_data(
     """The facts of a data file, or everything that is wrong with it."""
     plain = options == RowOptions(chat=options.chat, system=options.system)
     whole = not plain or bool({"image", "label"} & columns.keys())
-    table = read_table(path, format, columns, keep=None if whole else _EXAMPLES)
+    shown = _LINES if format == "lines" else _EXAMPLES
+    table = read_table(path, format, columns, keep=None if whole else shown)
     troubles = _table_troubles(table, name, path)
     if any(one.code is not codes.BAD_ROW for one in troubles):
         return troubles
@@ -87,7 +90,7 @@ def read_data(
     images = tuple(str(row["image"]) for row in rows) if "image" in columns else ()
     labels = labels_of(passing(table.rows, options), columns)
     return DataFacts(
-        path, name, format, table.columns, table.row_count, kept, rows[:_EXAMPLES], labels,
+        path, name, format, table.columns, table.row_count, kept, rows[:shown], labels,
         lambda: _data_digest(path, images, digests),
     )  # fmt: skip
 

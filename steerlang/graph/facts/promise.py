@@ -225,7 +225,7 @@ class DataFacts:
     """A data file that can be read as the program asks.
 
     rows      rows in the file; `kept` those left after `where` and `limit`
-    examples  the first few demonstrations
+    examples  the first few demonstrations; of plain lines the first 1000
     labels    the labels of the rows that pass `where`, `limit` or not, in order: numbers by size, texts by alphabet
     """
 

@@ -66,7 +66,7 @@ Wrong = tuple[str, str]
 
 def _causal(files: _Folder) -> Wrong | None:
     task = found_task(files.config, files.tensors)
-    return _is(files, f"leave `task` out, or say `task = {task}`") if task in CLASSIFIERS else None
+    return _is(files, "causal", f"leave `task` out, or say `task = {task}`") if task in CLASSIFIERS else None
 
 
 def _of_one_kind(task: str) -> Callable[[_Folder], Wrong | None]:
@@ -75,7 +75,8 @@ def _of_one_kind(task: str) -> Callable[[_Folder], Wrong | None]:
         if found == task or (found is None and not files.config.architectures):
             return missing_part(task, files.tokenizer, files.has_processor)
         known = (*CLASSIFIERS, "causal")
-        return _is(files, f"say `task = {found}`" if found in known else f"give a model that was saved for {task}")
+        help = f"say `task = {found}`" if found in known else "give a model that was saved with a classifier"
+        return _is(files, task, help)
 
     return check
 
@@ -93,9 +94,9 @@ def _clip(files: _Folder) -> Wrong | None:
     return missing_part("clip", files.tokenizer, files.has_processor)
 
 
-def _is(files: _Folder, help: str) -> Wrong:
+def _is(files: _Folder, task: str, help: str) -> Wrong:
     named = ", ".join(f"`{a}`" for a in files.config.architectures) or f"a `{files.config.model_type}`"
-    return f"is {named}, which is for something else than this task", help
+    return f"is {named}, which is no model for `{task}`", help
 
 
 _CHECKS: Mapping[str, Callable[[_Folder], Wrong | None]] = {
