@@ -45,7 +45,7 @@ def _tried(run: Run, value: Written, label: str, sink: EventSink) -> Path | Diag
 
     try:
         if isinstance(value, CheckpointValue):
-            return _checkpoint(run, value)
+            return _checkpoint(run, value, label)
         if isinstance(value, AdapterValue):
             return _adapter(run, value, label, sink)
         if isinstance(value, ReportValue):
@@ -67,19 +67,22 @@ def _export(run: Run, value: ExportValue) -> Path | None:
     return None if payload is None else write_export(payload, Path(value.path), value.overwrite)
 
 
-def _checkpoint(run: Run, value: CheckpointValue) -> Path | Diagnostic:
+def _checkpoint(run: Run, value: CheckpointValue, label: str) -> Path | Diagnostic:
     from steerlang.exports.checkpoint import export_checkpoint
     from steerlang.operations.editing import digests_of, plan_of
     from steerlang.weights.errors import WeightsError
 
     try:
-        plan = plan_of(value.node, value.dtype)
-        export_checkpoint(
+        plan = plan_of(value.node, value.dtype, value.exclude)
+        receipt = export_checkpoint(
             plan, value.path, max_shard_size=value.shard_bytes, overwrite=value.overwrite,
             program=run.program.compiled.source.text, digests=digests_of(value.node),
         )  # fmt: skip
     except WeightsError as e:
         return error(e.code, value.span, e.message, help=e.help, notes=e.notes)
+    run.written[label] = receipt
+    if value.dtype is None and not value.exclude:
+        run.resources.receipts[value.node.key] = receipt  # the model as it is
     return Path(value.path)
 
 
@@ -97,6 +100,7 @@ def _adapter(run: Run, value: AdapterValue, label: str, sink: EventSink) -> Path
         )  # fmt: skip
     except WeightsError as e:
         return error(e.code, value.span, e.message, help=e.help, notes=e.notes)
+    run.written[label] = receipt
     found = receipt["adapter"]
     if found["error"] > 0 or found["left_out"]:
         _say(run, _in_part(label, found, value), sink)

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from steerlang.exports.checkpoint import export_checkpoint
-from steerlang.graph.node import Node
+from steerlang.graph.node import Json, Node
 from steerlang.weights.adapters import Adapter
 from steerlang.weights.checkpoint import Checkpoint
 from steerlang.weights.expression import from_json
@@ -17,10 +17,11 @@ from steerlang.weights.low_rank import plan_vector
 from steerlang.weights.planning import EditPlan, plan_edit
 
 
-def plan_of(node: Node, dtype: str | None = None) -> EditPlan:
+def plan_of(node: Node, dtype: str | None = None, exclude: tuple[Json, ...] = ()) -> EditPlan:
     """What a `model.edit` node does to every tensor. Raises WeightsError; reads headers only."""
     checkpoints, adapters = opened(node)
-    expression: Any = from_json(node.options["expression"])
+    described: Any = node.options["expression"]
+    expression: Any = from_json({**described, "exclude": [*described["exclude"], *exclude]})
     return plan_edit(expression, checkpoints, adapters, dtype=dtype)
 
 
@@ -56,9 +57,14 @@ def digests_of(node: Node) -> dict[str, str]:
 
 
 @contextmanager
-def materialised(node: Node) -> Iterator[Path]:
-    """The edited model as a folder, there while inside: exactly what an export of it would be. Raises WeightsError."""
+def materialised(node: Node, receipts: dict[str, dict[str, Any]] | None = None) -> Iterator[Path]:
+    """The edited model as a folder, there while inside: exactly what an export of it would be. Raises WeightsError.
+
+    receipts  gets the receipt, by the node's key
+    """
     with TemporaryDirectory(prefix="steerlang-") as temporary:
         folder = Path(temporary) / "model"
-        export_checkpoint(plan_of(node), folder)
+        found = export_checkpoint(plan_of(node), folder)
+        if receipts is not None:
+            receipts[node.key] = found
         yield folder

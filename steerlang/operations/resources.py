@@ -23,12 +23,14 @@ class Resources:
     """One model is held at a time; asking for another lets the first go.
 
     batch_tokens  how many tokens a batch holds at most (padding counts); fewer where texts are only read, on a CPU
+    receipts      of the edited models that were made, by the key of their node
     """
 
     device: str = "auto"
     threads: int | None = None
     trust_remote_code: bool = False
     batch_tokens: int = 4096
+    receipts: dict[str, dict[str, Any]] = field(default_factory=dict)
     _held: dict[str, LoadedModel] = field(default_factory=dict)
 
     def reading_tokens(self, loaded: LoadedModel) -> int:
@@ -48,7 +50,7 @@ class Resources:
 
     def _load(self, base: Node) -> LoadedModel:
         if base.operation == "model.edit":
-            with materialised(base) as folder:
+            with materialised(base, self.receipts) as folder:
                 return self._load_folder(folder, base)
         return self._load_folder(Path(base.locators["path"]), base)
 

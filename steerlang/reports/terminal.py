@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from .edits import edits
 from .findings import (
     Expected,
     Findings,
@@ -28,7 +29,8 @@ MOST_VECTORS = 12
 def render(findings: Findings, screen: Screen) -> str:
     """All that a run found, as text that ends with a line break; expectations stand last, near the prompt."""
     sections = [
-        *vectors(findings.vectors, screen), *metrics(findings.metrics, screen), *samples(findings.samples, screen),
+        *vectors(findings.vectors, screen), *edits(findings.edits, screen), *metrics(findings.metrics, screen),
+        *samples(findings.samples, screen),
         *artifacts(findings, screen), *chosen(findings, screen), *expectations(findings.expectations, screen),
         [summary(findings.tally, screen)],
     ]
