@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from importlib.util import find_spec
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steerlang.data.classes import listed
 from steerlang.engine.payload import Payload
@@ -32,17 +31,25 @@ from steerlang.language.values import (
 )
 from steerlang.reports.findings import selector_text
 
+from .edit_plans import coverage_of, long_lines, short_lines
 from .reading import Reading, readings
+
+if TYPE_CHECKING:
+    from steerlang.weights.coverage import Coverage
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """One definition: what it resolves to, line by line, and its description from the program."""
+    """One definition: what it resolves to, line by line, and its description from the program.
+
+    details  further lines, for those who ask for more
+    """
 
     label: str
     kind: str
     description: str
     lines: tuple[str, ...]
+    details: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Json]:
         return {"label": self.label, "kind": self.kind, "description": self.description, "lines": list(self.lines)}
@@ -59,12 +66,13 @@ class PlannedFile:
 
 @dataclass(frozen=True, eq=False)
 class PlanView:
-    """A plan and what it means. `costs` are by node key."""
+    """A plan and what it means. `costs` are by node key, `edits` (what becomes of every tensor) by definition."""
 
     plan: Plan
     explanations: tuple[Explanation, ...]
     costs: Mapping[str, Cost]
     files: tuple[PlannedFile, ...] = ()
+    edits: Mapping[str, Coverage] = field(default_factory=dict)
 
     @property
     def nothing_to_do(self) -> bool:
@@ -74,7 +82,9 @@ class PlanView:
     def document(self) -> dict[str, Json]:
         found = plan_document(self.plan, self.costs)
         files: list[Json] = [{"label": f.label, "path": f.path, "exists": f.exists} for f in self.files]
-        return {**found, "definitions": [e.document() for e in self.explanations], "files": files}
+        edits: list[Json] = [{"label": label, **covered.document()} for label, covered in self.edits.items()]
+        definitions: list[Json] = [e.document() for e in self.explanations]
+        return {**found, "definitions": definitions, "files": files, "edits": edits}
 
 
 def view(
@@ -84,16 +94,22 @@ def view(
     taking_part = {n.key for n in walk(list(plan.targets))}
     explanations: list[Explanation] = []
     costs: dict[str, Cost] = {}
+    edits: dict[str, Coverage] = {}
     values = _models(compiled)
     for table in compiled.tables.values():
         for label, cell in cells_of(table):
             node = getattr(cell.value, "node", None)
             if isinstance(node, Node) and node.key in taking_part:
-                explanations.append(_explain(label, cell, facts, store, values, costs))
+                explanation = _explain(label, cell, facts, store, values, costs)
+                if (covered := coverage_of(cell.value)) is not None:
+                    edits[label] = covered
+                    shown_lines, more = tuple(short_lines(covered)), tuple(long_lines(covered))
+                    explanation = replace(explanation, lines=(*explanation.lines, *shown_lines), details=more)
+                explanations.append(explanation)
     for node in walk(list(plan.targets)):
         costs.setdefault(node.key, _cost(node, values))
     shown = {k: c for k, c in costs.items() if c != Cost()}
-    return PlanView(plan, tuple(explanations), shown, tuple(_files(compiled, targets)))
+    return PlanView(plan, tuple(explanations), shown, tuple(_files(compiled, targets)), edits)
 
 
 def _files(compiled: Compiled, targets: Collection[str] | None) -> Iterator[PlannedFile]:
@@ -137,8 +153,7 @@ def _explain(
 def _model_lines(value: ModelValue) -> Iterator[str]:
     facts = value.facts
     if value.node.operation == "model.edit":
-        yield from _edit_lines(value.node)
-        return
+        return  # its coverage is shown
     if value.node is value.base:
         yield from _weights(facts)
         return
@@ -152,18 +167,6 @@ def _model_lines(value: ModelValue) -> Iterator[str]:
             f"site {selector_text(action['site'])}, tokens {selector_text(action['tokens'])}, scale {scales}{options}"
         )
     yield f"modules {blocks}" if blocks else "modules are found when the model is loaded"
-
-
-def _edit_lines(node: Node) -> Iterator[str]:
-    """What an edit does to the tensors, where numpy is there to say so."""
-    if find_spec("numpy") is None:
-        return
-    from steerlang.operations.editing import plan_of
-
-    plan = plan_of(node)
-    counts = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in plan.counts.items() if n)
-    yield f"tensors: {counts}; {plan.bytes_written / 1e6:.1f} MB"
-    yield from plan.notes
 
 
 def _weights(facts: ModelFacts) -> Iterator[str]:

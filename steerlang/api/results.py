@@ -33,6 +33,8 @@ from steerlang.operations.metric import Metric
 from steerlang.operations.vector import SteeringVector
 from steerlang.source import Span
 
+from .receipts import Receipt, receipt_of, weights_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -115,6 +117,7 @@ class Run:
 
     expectations  each `expect` that could be judged
     artifacts     files that were written
+    written       receipts of exported weights, by the label of the export
     """
 
     program: Program
@@ -125,6 +128,7 @@ class Run:
     expectations: list[ExpectationResult] = field(default_factory=list)
     artifacts: list[Path] = field(default_factory=list)
     found: list[Diagnostic] = field(default_factory=list)
+    written: dict[str, Receipt] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
@@ -168,6 +172,29 @@ class Run:
         if not isinstance(found, RunModel):
             raise KeyError(f"{name!r} is no single model")
         return found
+
+    def receipt(self, name: str) -> Any:
+        """What was measured of an edited model or of exported weights: counts of tensors, norms by block, cosines and
+        sign conflicts, the share of the change that survives the dtype. A table where the definition has axes.
+
+        Raises KeyError for a name the program lacks, and for what has no receipt: what is no edit, or was never made.
+        """
+        table = self.program.compiled.tables.get(name)
+        if table is None:
+            raise KeyError(f"the program defines nothing named {name!r}")
+        found = {c.labels: self._receipt(label, c.value) for label, c in cells_of(table)}
+        if all(receipt is None for receipt in found.values()):
+            raise KeyError(f"{name!r} has no receipt: it is no edit of weights, or was not made")
+        return Results(table.axes, found) if table.axes else found[()]
+
+    def weights(self) -> dict[str, Receipt]:
+        """The receipts of all edited models that took part and of all weights that were written."""
+        return weights_of(self)
+
+    def _receipt(self, label: str, value: object) -> Receipt | None:
+        if isinstance(value, ModelValue) and value.base.operation == "model.edit":
+            return receipt_of(self, value.base)
+        return self.written.get(label)
 
     def payload(self, node: Node) -> Payload | None:
         """The stored result of a node, or None when it was not carried out."""

@@ -19,6 +19,7 @@ from steerlang.graph.plan import Plan
 from steerlang.language.compiling import cells_of
 from steerlang.language.values import ConditionValue
 
+from .receipts import keep_receipts
 from .results import ExpectationResult, Run
 from .settings import SteerlangError
 from .warnings import doubtful_vectors
@@ -56,10 +57,12 @@ def carry_out(
     )
     run = Run(program, plan, results, resources, None if targets is None else frozenset(targets))
     run.found.extend(results.diagnostics)  # told as they came up
+    keep_receipts(run, store, program.compiled.source.path, versions())
     _warn(run, sink)
     _judge(run, sink)
     if results.ok:
         write_files(run, sink)
+        keep_receipts(run, store, program.compiled.source.path, versions())
     failed = sum(not e.holds for e in run.expectations)
     sink.emit(results.summary(expectations=len(run.expectations), failed_expectations=failed, files=len(run.artifacts)))
     return run

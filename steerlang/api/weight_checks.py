@@ -12,7 +12,7 @@ from steerlang.diagnostics import Diagnostic, Label, codes, error, ordered
 from steerlang.graph.node import Node, walk
 from steerlang.language.compiling import Compiled, cells_of
 from steerlang.language.modules import Symbol
-from steerlang.language.values import AdapterValue, ModelValue, node_of
+from steerlang.language.values import AdapterValue, CheckpointValue, ModelValue, node_of
 from steerlang.source import Span
 
 
@@ -61,6 +61,18 @@ def _problems_of_exports(compiled: Compiled) -> Iterator[Diagnostic]:
         for _, cell in cells_of(table):
             if isinstance(cell.value, AdapterValue):
                 yield from _problems_of_adapter(cell.value)
+            if isinstance(cell.value, CheckpointValue) and cell.value.exclude:
+                yield from _problems_of_checkpoint(cell.value)
+
+
+def _problems_of_checkpoint(value: CheckpointValue) -> Iterator[Diagnostic]:
+    from steerlang.operations.editing import plan_of
+    from steerlang.weights.errors import WeightsError
+
+    try:
+        plan_of(value.node, None, value.dtype, value.exclude)
+    except WeightsError as e:
+        yield error(e.code, value.span, e.message, help=e.help, notes=e.notes)
 
 
 def _problems_of_adapter(value: AdapterValue) -> Iterator[Diagnostic]:

@@ -48,7 +48,7 @@ def _tried(run: Run, value: Written, label: str, sink: EventSink) -> Path | Diag
 
     try:
         if isinstance(value, CheckpointValue):
-            return _checkpoint(run, value)
+            return _checkpoint(run, value, label)
         if isinstance(value, AdapterValue):
             return _adapter(run, value, label, sink)
         if isinstance(value, ReportValue):
@@ -81,7 +81,7 @@ def _named(payload: Payload, node: Node) -> Payload:
     return replace(payload, meta={**payload.meta, "vectors": list(names_of(node))})
 
 
-def _checkpoint(run: Run, value: CheckpointValue) -> Path | Diagnostic | None:
+def _checkpoint(run: Run, value: CheckpointValue, label: str) -> Path | Diagnostic | None:
     from steerlang.exports.checkpoint import export_checkpoint
     from steerlang.operations.editing import digests_of, learned_by, plan_of
     from steerlang.weights.errors import WeightsError
@@ -89,14 +89,17 @@ def _checkpoint(run: Run, value: CheckpointValue) -> Path | Diagnostic | None:
     if any(run.payload(n) is None for n in carried_out_inputs(value.node)):
         return None
     try:
-        plan = plan_of(value.node, run.result, value.dtype)
-        export_checkpoint(
+        plan = plan_of(value.node, run.result, value.dtype, value.exclude)
+        receipt = export_checkpoint(
             plan, value.path, max_shard_size=value.shard_bytes, overwrite=value.overwrite,
             program=run.program.compiled.source.text, digests=digests_of(value.node),
             coefficients=learned_by(value.node, run.result),
         )  # fmt: skip
     except WeightsError as e:
         return error(e.code, value.span, e.message, help=e.help, notes=e.notes)
+    run.written[label] = receipt
+    if value.dtype is None and not value.exclude:
+        run.resources.receipts[value.node.key] = receipt  # the model as it is
     return Path(value.path)
 
 
@@ -114,6 +117,7 @@ def _adapter(run: Run, value: AdapterValue, label: str, sink: EventSink) -> Path
         )  # fmt: skip
     except WeightsError as e:
         return error(e.code, value.span, e.message, help=e.help, notes=e.notes)
+    run.written[label] = receipt
     found = receipt["adapter"]
     if found["error"] > 0 or found["left_out"]:
         _say(run, _in_part(label, found, value), sink)

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from steerlang.diagnostics import codes, error
 
 from .exit_codes import ExitCode
 from .failures import Failed
-
-if TYPE_CHECKING:
-    from steerlang.weights.checkpoint import Checkpoint
 
 
 @contextmanager
@@ -32,10 +27,3 @@ def weights_errors(place: str) -> Iterator[None]:
         found = error(e.code, None, e.message, place=e.place or place, help=e.help, notes=e.notes)
         raise Failed([found], ExitCode.RUN_FAILED) from e
 
-
-def open_checkpoint(path: str) -> Checkpoint:
-    """A folder of weights, or one safetensors file by itself. Raises WeightsError."""
-    from steerlang.weights.checkpoint import Checkpoint
-
-    place = Path(path)
-    return Checkpoint.of_file(place, path) if place.is_file() else Checkpoint.open(place, path)

@@ -7,9 +7,20 @@ from typing import Any
 from steerlang.diagnostics import codes, error
 from steerlang.graph.facts import Trouble
 from steerlang.language.lowering import Lowering
-from steerlang.language.parameter_types import Choice, Flag, Number, Text, Value
+from steerlang.language.parameter_types import Choice, Flag, ListOf, Number, Text, Value
 from steerlang.language.signature import Call, Function, Parameter
-from steerlang.language.types import COEFFICIENTS, EXPORT, METRIC, MODEL, REPORT, SAMPLES, SIZE, TASKVECTOR, VECTOR
+from steerlang.language.types import (
+    COEFFICIENTS,
+    EXPORT,
+    METRIC,
+    MODEL,
+    PATTERN,
+    REPORT,
+    SAMPLES,
+    SIZE,
+    TASKVECTOR,
+    VECTOR,
+)
 from steerlang.language.values import (
     POISON,
     AdapterValue,
@@ -84,7 +95,10 @@ def _checkpoint(call: Call, low: Lowering) -> Any:
     if path is None:
         return POISON
     dtype = None if call["dtype"] == "base" else call["dtype"]
-    return CheckpointValue(model.node, model.name, path, call["max_shard_size"], dtype, call["overwrite"], call.span)
+    exclude = tuple(call["exclude"])
+    return CheckpointValue(
+        model.node, model.name, path, call["max_shard_size"], dtype, exclude, call["overwrite"], call.span
+    )
 
 
 def _adapter(call: Call, low: Lowering) -> Any:
@@ -156,6 +170,9 @@ FUNCTIONS = (
             _TO,
             Parameter("max_shard_size", Value((SIZE,)), "the largest file of weights", 5 * 2**30, "bytes"),
             Parameter("dtype", Choice(_STORED), "what its numbers are stored in", "base"),
+            Parameter(
+                "exclude", ListOf(Value((PATTERN,)), single=True), "tensors that are not written, by their names", ()
+            ),
             _OVERWRITE,
         ),
         EXPORT,

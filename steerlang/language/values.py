@@ -152,6 +152,7 @@ class CheckpointValue:
     path: str
     shard_bytes: int
     dtype: str | None
+    exclude: tuple[Json, ...]
     overwrite: bool
     span: Span
 

@@ -23,14 +23,18 @@ from .coefficients import Coefficients
 Value = Callable[[Node], Payload]
 
 
-def plan_of(node: Node, value: Value | None = None, dtype: str | None = None) -> EditPlan:
+def plan_of(
+    node: Node, value: Value | None = None, dtype: str | None = None, exclude: tuple[Json, ...] = ()
+) -> EditPlan:
     """What a `model.edit` node does to every tensor. Raises WeightsError; reads headers only.
 
-    value  gives the results of the node's inputs; without it learned coefficients count as 1, which tells everything
-           but the numbers
+    value    gives the results of the node's inputs; without it learned coefficients count as 1, which tells everything
+             but the numbers
+    exclude  patterns of tensors that are left out of the result
     """
-    expression: Any = from_json(settled(node.options["expression"], node.inputs, value))
     checkpoints, adapters = opened(node)
+    described: Any = settled(node.options["expression"], node.inputs, value)
+    expression: Any = from_json({**described, "exclude": [*described["exclude"], *exclude]})
     return plan_edit(expression, checkpoints, adapters, dtype=dtype)
 
 
@@ -90,10 +94,18 @@ def settled(term: Json, inputs: tuple[Node, ...], value: Value | None) -> Json:
 
 
 @contextmanager
-def materialised(node: Node, value: Value) -> Iterator[Path]:
-    """The edited model as a folder, there while inside: exactly what an export of it would be. Raises WeightsError."""
+def materialised(
+    node: Node, value: Value, receipts: dict[str, dict[str, Any]] | None = None
+) -> Iterator[Path]:
+    """The edited model as a folder, there while inside: exactly what an export of it would be. Raises WeightsError.
+
+    value     gives the results of the node's inputs
+    receipts  gets the receipt, by the node's key
+    """
     with TemporaryDirectory(prefix="steerlang-") as temporary:
         folder = Path(temporary) / "model"
-        export_checkpoint(plan_of(node, value), folder)
+        found = export_checkpoint(plan_of(node, value), folder)
+        if receipts is not None:
+            receipts[node.key] = found
         yield folder
 

@@ -28,12 +28,14 @@ class Resources:
     """One model is held at a time; asking for another lets the first go.
 
     batch_tokens  how many tokens a batch holds at most (padding counts); fewer where texts are only read, on a CPU
+    receipts      of the edited models that were made, by the key of their node
     """
 
     device: str = "auto"
     threads: int | None = None
     trust_remote_code: bool = False
     batch_tokens: int = 4096
+    receipts: dict[str, dict[str, Any]] = field(default_factory=dict)
     _held: dict[str, LoadedModel | Classifier] = field(default_factory=dict)
     _encoders: dict[str, Encoder] = field(default_factory=dict)
 
@@ -57,7 +59,7 @@ class Resources:
         if found is None:
             self._held.clear()  # before loading: two models at once may not fit
             self._prepare()
-            with _folder(base, value) as folder:
+            with _folder(base, value, self.receipts) as folder:
                 found = load(folder, base)
             self._held[base.key] = found
         return found  # type: ignore[no-any-return]
@@ -95,10 +97,10 @@ def task_of(base: Node) -> str:
 
 
 @contextmanager
-def _folder(base: Node, value: Value) -> Iterator[Path]:
+def _folder(base: Node, value: Value, receipts: dict[str, dict[str, Any]]) -> Iterator[Path]:
     """Where the weights of a node lie, made for the time being where they are edited."""
     if base.operation == "model.edit":
-        with materialised(base, value) as folder:
+        with materialised(base, value, receipts) as folder:
             yield folder
     else:
         yield Path(base.locators["path"])

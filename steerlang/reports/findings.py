@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Label = object  # a sweep value or the name of a model
@@ -102,6 +102,32 @@ class CoefficientTable:
 
 
 @dataclass(frozen=True)
+class EditTable:
+    """An edited model, or an adapter that was written: what its receipt measured.
+
+    counts    tensors copied, cast, computed, excluded, left out
+    norm      of the change
+    survived  share of the change that survives the dtype, and `unmoved` the share of its entries that it does not move
+    cut       share of the norm that is lost where task vectors were cut to a rank
+    vectors   norm of each task vector, in all and by block
+    pairs     two task vectors, their cosine, and the share of entries whose signs differ
+    by_block  norm of the change
+    ranks     of an adapter's modules
+    """
+
+    name: str
+    counts: Mapping[str, int]
+    norm: float
+    survived: float | None = None
+    unmoved: float | None = None
+    cut: float | None = None
+    vectors: Mapping[str, tuple[float, Mapping[str, float]]] = field(default_factory=dict)
+    pairs: tuple[tuple[str, str, float | None, float | None], ...] = ()
+    by_block: Mapping[str, float] = field(default_factory=dict)
+    ranks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Artifact:
     """A file the run wrote, under the path it is shown by."""
 
@@ -134,6 +160,7 @@ class Findings:
     coefficients: Sequence[CoefficientTable] = ()
     artifacts: Sequence[Artifact] = ()
     tally: Tally = Tally()
+    edits: Sequence[EditTable] = ()
     chosen: Sequence[tuple[str, str]] = ()  # definitions that are points of a sweep, and the point: `best`, `s = 0.1`
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from .edits import edit_table
 from .findings import (
     Artifact,
     CoefficientTable,
@@ -41,6 +42,8 @@ class Finished(Protocol):
 
     def tables(self, kind: str) -> list[tuple[str, Any]]: ...
 
+    def weights(self) -> Mapping[str, Mapping[str, Any]]: ...
+
     def chosen(self) -> list[tuple[str, str]]: ...
 
     def __getitem__(self, name: str) -> Any: ...
@@ -59,6 +62,7 @@ def gather(run: Finished) -> Findings:
         coefficients=tuple(t for name, axes, cells in _results(run, "coefficients") for t in _found(name, axes, cells)),
         artifacts=tuple(_artifact(path) for path in run.artifacts),
         tally=_tally(run),
+        edits=tuple(edit_table(name, receipt) for name, receipt in run.weights().items()),
         chosen=tuple(run.chosen()),
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from .blocks import Blocks, index_blocks
 from .checkpoint import CHUNK, Checkpoint, Info
 from .dtypes import is_float, negative_zeros
 from .errors import WeightsError
+from .sides import Kind, Side, check_comparable
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class BlockDifference:
     """b − a over one block.
 
     norm, base_norm  ‖b − a‖₂ and ‖a‖₂
+    cosine           ⟨a, b⟩ / (‖a‖ ‖b‖); None where one of them is 0
     largest          max |b − a|
     changed          entries whose numbers differ, of `count`
     tensors          that differ, by name
@@ -31,16 +34,24 @@ class BlockDifference:
     changed: int
     count: int
     tensors: tuple[str, ...]
+    cosine: float | None = None
 
 
 @dataclass(frozen=True)
 class CheckpointDifference:
-    """Two checkpoints side by side: blocks of what both have, and what only one has or has in another form."""
+    """Two checkpoints, adapters or vectors side by side: blocks of what both have, and what only one has or has in
+    another form.
+
+    kind   what was compared
+    facts  (name, of the first, of the second): where they came from, as far as it differs
+    """
 
     blocks: tuple[BlockDifference, ...]
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
     other_form: tuple[tuple[str, str], ...]
+    kind: Kind = "checkpoint"
+    facts: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def equal(self) -> bool:
@@ -77,6 +88,17 @@ def diff(
     )
 
 
+def compare(first: Side, second: Side, by: Any = "layer") -> CheckpointDifference:
+    """How `second` differs from `first`: two checkpoints, two adapters by their products s B A, or two vectors of
+    states, whose blocks are their layers. Raises WeightsError."""
+    check_comparable(first, second)
+    blocks = Blocks(by="tensor" if first.kind == "vector" and by == "layer" else by)
+    found = diff(first.tensors, second.tensors, blocks)
+    names = dict.fromkeys([*first.facts, *second.facts])
+    facts = [(name, first.facts.get(name, "nothing"), second.facts.get(name, "nothing")) for name in names]
+    return replace(found, kind=first.kind, facts=tuple(f for f in facts if f[1] != f[2]))
+
+
 def _other_kind(first: Checkpoint, second: Checkpoint, name: str) -> bool:
     kinds = first.info(name).dtype, second.info(name).dtype
     return kinds[0] != kinds[1] and not all(is_float(kind) for kind in kinds)
@@ -87,7 +109,7 @@ def _form(info: Info) -> str:
 
 
 def _block(name: str, tensors: Iterable[str], first: Checkpoint, second: Checkpoint, chunk: int) -> BlockDifference:
-    square = base = largest = 0.0
+    square = base = largest = dot = other = 0.0
     changed = count = 0
     differing: list[str] = []
     for tensor in tensors:
@@ -99,10 +121,13 @@ def _block(name: str, tensors: Iterable[str], first: Checkpoint, second: Checkpo
             delta = (b - a).astype(np.float64)
             square, base = square + float(delta @ delta), base + float(np.square(a, dtype=np.float64).sum())
             largest = max(largest, float(np.abs(delta).max(initial=0.0)))
+            dot += float(np.multiply(a, b, dtype=np.float64).sum())
+            other += float(np.square(b, dtype=np.float64).sum())
         changed, count = changed + own, count + info.count
         if own:
             differing.append(tensor)
-    return BlockDifference(name, math.sqrt(square), math.sqrt(base), largest, changed, count, tuple(differing))
+    cosine = dot / math.sqrt(base * other) if base > 0 and other > 0 else None
+    return BlockDifference(name, math.sqrt(square), math.sqrt(base), largest, changed, count, tuple(differing), cosine)
 
 
 def _signs(a: np.ndarray, b: np.ndarray) -> int:

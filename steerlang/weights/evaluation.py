@@ -158,6 +158,10 @@ class Evaluation:
                 self._cuts.popitem(last=False)
         return found
 
+    def cuts_of(self, tensor: str) -> list[Cut]:
+        """What was cut of the tensor that was asked for last."""
+        return [found for (_, name), found in self._cuts.items() if name == tensor]
+
     def _low_rank(self, vector: LowRank, tensor: str) -> Values:
         found, inner = self.cut(vector, tensor), self.vector(vector.vector, tensor)
         product_of = product(found.b, found.a)

@@ -4,6 +4,7 @@
     cosine      ⟨τ_i, τ_j⟩ / (‖τ_i‖ ‖τ_j‖) over the tensors that both edit
     conflict    share of the entries not 0 in both whose signs differ
     survived    1 − Σ|y − x| / Σ|c|: c the change asked for, x = base + c in float32, y = x as it is stored
+    cut         ‖τ − B A‖ / ‖τ‖ of what is cut to a rank, over all that is; None where nothing is
     unmoved     share of the entries with c ≠ 0 that are stored as they were
 
 Sums are float64 over chunks, float32 within one.
@@ -39,6 +40,8 @@ class Sums:
     unmoved: int = 0
     squares: dict[int, float] = field(default_factory=dict)
     pairs: dict[tuple[int, int], list[float]] = field(default_factory=dict)
+    cut_lost: float = 0.0
+    cut_total: float = 0.0
     chunks: int = 0
     finite: bool = True
 
@@ -84,7 +87,8 @@ class Sums:
         return {
             "elements": self.elements, "change_square": self.change_square, "change_size": self.change_size,
             "change_largest": self.change_largest, "lost_size": self.lost_size, "asked": self.asked,
-            "unmoved": self.unmoved, "squares": [[k, v] for k, v in self.squares.items()],
+            "unmoved": self.unmoved, "cut_lost": self.cut_lost, "cut_total": self.cut_total,
+            "squares": [[k, v] for k, v in self.squares.items()],
             "pairs": [[*k, *v] for k, v in self.pairs.items()],
         }  # fmt: skip
 
@@ -117,12 +121,19 @@ def summary(sums: Mapping[str, Sums], names: Sequence[str], blocks: Mapping[str,
             "largest": max((s.change_largest for s in sums.values()), default=0.0),
             "survived": 1.0 - lost / change if change > 0 else None,
             "unmoved": _total(sums.values(), "unmoved") / asked if asked else None,
+            "cut": _cut(sums.values()),
             "by_block": _changes(sums, blocks),
         },
         "vectors": [_vector(sums, number, name, blocks) for number, name in enumerate(names)],
         "pairs": _pairs(sums.values(), names),
         "finite": True,
     }
+
+
+def _cut(sums: Iterable[Sums]) -> float | None:
+    found = list(sums)
+    total = _total(found, "cut_total")
+    return math.sqrt(max(_total(found, "cut_lost"), 0.0) / total) if total > 0 else None
 
 
 def _total(sums: Iterable[Sums], name: str) -> float:

@@ -44,6 +44,8 @@ class Streams:
         if values is None:
             yield from self._unchanged(output)
         else:
+            for cut in self.evaluation.cuts_of(output.name):
+                sums.cut_lost, sums.cut_total = sums.cut_lost + cut.lost, sums.cut_total + cut.total
             yield from self._computed(output, values, sums)
 
     def _unchanged(self, output: Output) -> Iterator[NDArray[np.uint8]]:

@@ -17,7 +17,7 @@ import numpy as np
 from .dtypes import Float32
 
 # Up to so many numbers a matrix is decomposed as a whole; a larger one is only ever read in rows.
-_WHOLE = 1 << 21
+WHOLE = 1 << 21
 _OVERSAMPLING, _ITERATIONS = 16, 3
 _RUN = 64 * 1024
 
@@ -80,7 +80,7 @@ class Rows:
 
 def best(rows: Rows, rank: int) -> Cut:
     """The best factors of a given rank."""
-    if rows.height * rows.width <= _WHOLE:
+    if rows.height * rows.width <= WHOLE:
         whole = np.concatenate([run for _, run in rows.runs()]).astype(np.float64)
         u, s, v = np.linalg.svd(whole, full_matrices=False)
         return Cut(*balanced(u, s, v, rank), float(np.square(s[rank:]).sum()), float(np.square(s).sum()))

@@ -14,7 +14,6 @@ from .staging import digest_range
 from .writer import FORMAT
 
 RECEIPT = "receipt.json"
-_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,11 @@ def verify(folder: str | Path) -> tuple[Finding, ...]:
     if found.get("format") != FORMAT:
         message = f"`{folder}` has no receipt of steerlang"
         raise WeightsError(message, f"verify a folder that an export wrote: it has `{RECEIPT}`", place=str(place))
-    return (*_files(place, found), *_shards(place, found), *_added(place, found))
+    try:
+        return (*_files(place, found), *_shards(place, found), *_added(place, found))
+    except (KeyError, TypeError, AttributeError, ValueError) as problem:
+        message = f"the receipt in `{folder}` is damaged: it is not as an export writes it"
+        raise WeightsError(message, "export the model again", place=str(place / RECEIPT)) from problem
 
 
 def _files(folder: Path, found: Mapping[str, Any]) -> Iterator[Finding]:
@@ -67,14 +70,21 @@ def _tensors(path: Path, file: str, tensors: Mapping[str, Any]) -> Iterator[Find
     stored = Checkpoint.of_file(path, file)
     for name, said in tensors.items():
         if said["file"] == file:
+            if name not in stored:
+                yield Finding(file, name, f"`{name}` is not in `{file}`")
+                continue
             info = stored.info(name)
             if digest_range(path, info.start, info.stop - info.start) != said["sha256"]:
                 yield Finding(file, name, f"the numbers of `{name}` in `{file}` were changed")
 
 
 def _added(folder: Path, found: Mapping[str, Any]) -> Iterator[Finding]:
-    """Weights that the receipt does not know: a loader might take them instead."""
-    known = {*found["shards"], *found.get("files", {})}
-    for path in sorted(folder.iterdir()):
-        if path.name not in known and path.name.endswith((*_WEIGHTS, ".index.json")):
-            yield Finding(path.name, None, f"`{path.name}` was added: it is not in the receipt")
+    """Files that the receipt does not know: a loader might take their weights instead, or run their code.
+
+    Hidden ones are no loader's business: version control and caches keep their own there.
+    """
+    known = {RECEIPT, *found["shards"], *found.get("files", {})}
+    names = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file())
+    for name in names:
+        if name.as_posix() not in known and not any(part.startswith(".") for part in name.parts):
+            yield Finding(name.as_posix(), None, f"`{name.as_posix()}` was added: it is not in the receipt")

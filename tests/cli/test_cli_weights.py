@@ -144,3 +144,101 @@ def test_torch_is_not_loaded(tmp_path: Path) -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert found.stdout.splitlines()[-1] == "[]"
+
+
+# ---- vectors and adapters ------------------------------------------------------------------------------------------
+
+
+def vector(path: Path, **changes: Any) -> Path:
+    """A vector file of two layers, as `vector_file` writes it."""
+    meta = {"layers": [0, 1], "site": "residual", "method": {"name": changes.get("method", "icv")}}
+    document = {"format": "steerlang.vector", "version": "0", "vector": meta}
+    tensors = {f"layer.{i}": np.arange(1, 5, dtype=np.float32) for i in range(2)}
+    tensors["layer.1"] = tensors["layer.1"] * np.float32(changes.get("scale", 1))
+    tensors["state_norms"] = np.ones(2, np.float32)
+    path.write_bytes(safetensors.save(tensors, {"steerlang": json.dumps(document)}))
+    return path
+
+
+def adapter(folder: Path, turn: float = 0.0, rank: int = 2) -> Path:
+    """An adapter of two layers whose factors are turned by an angle, which leaves their products as they are."""
+    folder.mkdir()
+    chance = np.random.default_rng(0)
+    tensors = {}
+    for layer in range(2):
+        b, a = chance.standard_normal((6, rank)), chance.standard_normal((rank, 4))
+        turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        at = f"base_model.model.model.layers.{layer}.mlp.up_proj"
+        tensors[f"{at}.lora_A.weight"] = (turned.T @ a).astype(np.float32)
+        tensors[f"{at}.lora_B.weight"] = (b @ turned).astype(np.float32)
+    (folder / "adapter_model.safetensors").write_bytes(safetensors.save(tensors))
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": rank, "lora_alpha": rank}))
+    return folder
+
+
+def test_diff_of_vectors_goes_by_layer(tmp_path: Path, steer: Steer) -> None:
+    a, b = vector(tmp_path / "a.safetensors"), vector(tmp_path / "b.safetensors", scale=-2, method="pca")
+    result = steer("diff", str(a), str(b))
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[1].split() == ["layer.1", "4", "of", "4", "3", "12", "-1.0000"]
+    assert "method name: icv and pca" in result.stdout
+    document = json.loads(steer("diff", str(a), str(b), "--format", "json").stdout)
+    assert document["kind"] == "vector"
+    assert document["facts"] == [{"name": "method name", "first": "icv", "second": "pca"}]
+    assert {block["name"]: block["cosine"] for block in document["blocks"]}["layer.1"] == pytest.approx(-1)
+    same = steer("diff", str(a), str(vector(tmp_path / "c.safetensors")))
+    assert (same.exit_code, same.stdout) == (0, "the directions are the same, bit by bit\n")
+
+
+def test_diff_of_adapters_goes_by_what_they_add(tmp_path: Path, steer: Steer) -> None:
+    a, b = adapter(tmp_path / "a"), adapter(tmp_path / "b", turn=0.7)
+    document = json.loads(steer("diff", str(a), str(b), "--format", "json").stdout)
+    assert document["kind"] == "adapter"
+    assert [block["name"] for block in document["blocks"]] == ["model.layers.0", "model.layers.1"]
+    for block in document["blocks"]:
+        assert block["norm"] < 1e-6 * block["base_norm"]
+        assert block["cosine"] == pytest.approx(1)
+    same = steer("diff", str(a), str(adapter(tmp_path / "c")))
+    assert (same.exit_code, same.stdout) == (0, "the products of the adapters are the same, bit by bit\n")
+
+
+def test_what_is_of_two_kinds_is_not_compared(tmp_path: Path, steer: Steer) -> None:
+    a, b = adapter(tmp_path / "a"), checkpoint(tmp_path / "b")
+    result = steer("diff", str(a), str(b))
+    assert result.exit_code == 3
+    assert "is an adapter and" in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("place", ["header", "first", "middle", "receipt", "config"])
+def test_verify_finds_one_flipped_bit(place: str, exported: Path, steer: Steer) -> None:
+    """In the header, in a tensor, in the receipt itself where a digest stands, in another file."""
+    name = {"receipt": "receipt.json", "config": "config.json"}.get(place, "model.safetensors")
+    data = bytearray((exported / name).read_bytes())
+    length = int.from_bytes(data[:8], "little")
+    at = {"header": 20, "first": 8 + length, "middle": (8 + length + len(data)) // 2, "config": len(data) // 2}
+    spot = data.rindex(b'"sha256": "') + 15 if place == "receipt" else at[place]
+    data[spot] ^= 1
+    (exported / name).write_bytes(bytes(data))
+    result = steer("verify", str(exported))
+    assert result.exit_code in (1, 3), result.output
+    assert "Traceback" not in result.output
+    assert steer("verify", str(exported), "--format", "json").exit_code in (1, 3)
+
+
+@pytest.mark.parametrize("added", ["pytorch_model.bin", "extra.safetensors", "model.safetensors.index.json",
+                                   "modeling_evil.py", "notes.txt"])  # fmt: skip
+def test_verify_finds_what_was_added(added: str, exported: Path, steer: Steer) -> None:
+    (exported / added).write_text("x")
+    result = steer("verify", str(exported))
+    assert result.exit_code == 1
+    assert f"`{added}` was added" in result.stdout
+
+
+@pytest.mark.parametrize("bad", ["{", "[]", '{"format": "steerlang.weights/1"}', '{"format": 3}', ""])
+def test_a_receipt_that_is_none(bad: str, exported: Path, steer: Steer) -> None:
+    (exported / "receipt.json").write_text(bad)
+    result = steer("verify", str(exported))
+    assert result.exit_code == 3, result.output
+    assert "receipt" in result.output
+    assert "Traceback" not in result.output

@@ -95,10 +95,11 @@ class JsonView:
 
     def differed(self, names: tuple[str, str], found: CheckpointDifference, code: ExitCode) -> None:
         fields = {
-            "first": names[0], "second": names[1], "equal": found.equal,
+            "first": names[0], "second": names[1], "equal": found.equal, "kind": found.kind,
+            "facts": [{"name": name, "first": a, "second": b} for name, a, b in found.facts],
             "blocks": [
                 {"name": b.name, "changed": b.changed, "count": b.count, "norm": b.norm, "base_norm": b.base_norm,
-                 "largest": b.largest, "tensors": list(b.tensors)}
+                 "largest": b.largest, "cosine": b.cosine, "tensors": list(b.tensors)}
                 for b in found.blocks
             ],
             "only_first": list(found.only_first), "only_second": list(found.only_second),

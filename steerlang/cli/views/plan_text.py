@@ -25,7 +25,7 @@ def render_plan(view: PlanView, program: Compiled, screen: Screen, verbose: int 
     for explanation in view.explanations:
         # What resolves to nothing worth a line stands among the steps.
         if explanation.lines or verbose:
-            lines += [*_explanation(explanation, screen), ""]
+            lines += [*_explanation(explanation, screen, verbose), ""]
     if running:
         lines += [screen.paint("steps", "bold"), *_steps(view, screen), ""]
     if view.files:
@@ -37,12 +37,12 @@ def render_plan(view: PlanView, program: Compiled, screen: Screen, verbose: int 
     return "\n".join(lines) + "\n"
 
 
-def _explanation(explanation: Explanation, screen: Screen) -> Iterator[str]:
+def _explanation(explanation: Explanation, screen: Screen, verbose: int) -> Iterator[str]:
     head = f"{explanation.kind} {screen.paint(explanation.label, 'bold')}"
     about = " ".join(explanation.description.split())
     room = screen.width - len(explanation.kind) - len(explanation.label) - 3
     yield f"{head}  {screen.paint(screen.cut(about, room), 'dim')}" if about and room > 20 else head
-    for line in explanation.lines:
+    for line in (*explanation.lines, *(explanation.details if verbose else ())):
         yield "  " + screen.clean(line)
 
 
