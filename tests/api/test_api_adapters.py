@@ -14,6 +14,8 @@ from operations.tiny import direct, make_folder, program
 from safetensors.numpy import load_file, save_file
 
 from steerlang.api import SteerlangError, check_text
+from steerlang.engine.payload import Payload
+from steerlang.graph.node import Node
 from steerlang.operations.editing import materialised
 
 HEAD = """steerlang 1
@@ -22,6 +24,10 @@ model other = hf("other")
 """
 Q, DOWN = "model.layers.0.self_attn.q_proj", "model.layers.1.mlp.down_proj"
 SHAPES = {Q: (16, 16), DOWN: (16, 24)}
+
+
+def nothing_learned(node: Node) -> Payload:
+    raise AssertionError(f"{node} is asked for, and nothing was learned")
 
 
 def make_adapter(folder: Path, seed: int = 0, rank: int = 2, **config: Any) -> Path:
@@ -55,7 +61,7 @@ def home(project: Path) -> Path:
 def weights(home: Path, text: str, head: str = HEAD) -> dict[str, np.ndarray]:
     compiled = check_text(f"{head}model x = {text}", home)
     assert compiled.ok, [d.message for d in compiled.diagnostics]
-    with materialised(compiled.graph.roots["x"]) as folder:
+    with materialised(compiled.graph.roots["x"], nothing_learned) as folder:
         return {name: values.copy() for name, values in load_file(folder / "model.safetensors").items()}
 
 
