@@ -121,10 +121,13 @@ class DenseComposition:
     def _begin(self, part: _Part) -> None:
         parameter = part.target.parameter
         part.had_gradient, parameter.grad = parameter.grad, None
-        part.original = Original.of(part.target, self._pool, self._device)
+        self._keep_original(part)
         parameter.requires_grad_(True)
         hook = parameter.register_post_accumulate_grad_hook
         part.handle = hook(lambda _: self._arrived(part))  # type: ignore[no-untyped-call]
+
+    def _keep_original(self, part: _Part) -> None:
+        part.original = Original.of(part.target, self._pool, self._device)
 
     def _end(self, part: _Part) -> None:
         if part.handle is not None:
