@@ -1,4 +1,4 @@
-"""LoRA task vectors in product form: neither τ = B A nor a gradient of a weight is ever made.
+"""Task vectors with thin factors, adapters above all, in product form: no τ = B A, no gradient of a weight.
 
     y = W x + Σ_i λ_i B_i (A_i x)          ∂L/∂λ_i = ⟨g xᵀ, B_i A_i⟩ = Σ_t (B_iᵀ g_t) · (A_i x_t),   g_t = ∂L/∂y_t
 
@@ -19,9 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from steerlang.weights.dtypes import Float32
-from steerlang.weights.evaluation import combined_factors
-from steerlang.weights.expression import FactorSum, Lora, Scaled, Vector
+from steerlang.weights.factors import exact_factors
 
 from .composition import DenseComposition, Loss
 from .pool import Pool
@@ -65,7 +63,7 @@ def _factored(pool: Pool, target: Target, owners: list[tuple[nn.Module, str]]) -
     turned = type(layer).__name__ == "Conv1D"
     if not turned and type(layer) is not nn.Linear:
         return None
-    pairs = [_factors(pool, pool.terms[number], target.tensor) for number in target.vectors]
+    pairs = [exact_factors(pool.evaluation, pool.terms[number], target.tensor) for number in target.vectors]
     known = [pair for pair in pairs if pair is not None]
     if len(known) < len(pairs):
         return None
@@ -78,18 +76,6 @@ def _factored(pool: Pool, target: Target, owners: list[tuple[nn.Module, str]]) -
         for whole in (np.concatenate(downs, 0), np.concatenate(ups, 1))
     )
     return Factored(layer, down, up, torch.from_numpy(rows).to(weight.device), target.place.first)
-
-
-def _factors(pool: Pool, term: Vector, tensor: str) -> tuple[Float32, Float32] | None:
-    """B [rows, r] with all scales in it and A [r, columns] of a task vector that is an adapter; None for others."""
-    if isinstance(term, Scaled):
-        factor, inner = pool.plan.factors[id(term.by)].of(tensor), _factors(pool, term.vector, tensor)
-        return None if inner is None or callable(factor) else (inner[0] * np.float32(factor), inner[1])
-    if not isinstance(term, (Lora, FactorSum)):
-        return None
-    parts = ((term.adapter, 1.0, 1.0),) if isinstance(term, Lora) else term.parts
-    modules = pool.plan.matches[term].modules
-    return combined_factors(pool.plan.adapters, parts, {key: modules[key][tensor] for key, _, _ in parts})
 
 
 class ProductComposition:

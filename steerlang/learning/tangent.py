@@ -1,6 +1,7 @@
 """The tangent space: f_lin(x) = f(x; θ_0) + J(x; θ_0) Δ, Δ = Σ_i Λ_i τ_i (Ortiz-Jimenez et al., 2023).
 
-f is the module itself: what a head outside it makes of its output is not linearised. For a loss L, v = ∂L/∂f_lin and
+f is a call of the module, or of one of its methods that give features (`get_image_features`): what a head outside makes
+of the output is not linearised. For a loss L, v = ∂L/∂f_lin and
 
     ∂L/∂λ_ij = ⟨Jᵀ v, τ_ij⟩
 
@@ -30,15 +31,20 @@ _unpacked: Callable[[Tensor], tuple[Tensor, Tensor | None]] = forward_ad.unpack_
 
 
 class _Call(nn.Module):
-    """Calls a module's own forward; what it holds are the module's parameters under the prefix `module.`."""
+    """Calls a method of a module; what it holds are the module's parameters under the prefix `module.`."""
 
-    def __init__(self, module: nn.Module, forward: Callable[..., Any]) -> None:
+    def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
-        self.run = forward
 
-    def forward(self, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-        return self.run(*arguments, **named)
+    def forward(self, method: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        return method(*arguments, **named)
+
+
+def _entries(module: nn.Module) -> list[str]:
+    """The methods that a caller gets outputs by."""
+    features = [n for n in dir(type(module)) if n.startswith("get_") and n.endswith("_features")]
+    return ["forward", *(name for name in features if callable(getattr(type(module), name)))]
 
 
 class TangentComposition(DenseComposition):
@@ -47,19 +53,21 @@ class TangentComposition(DenseComposition):
     @contextmanager
     def opened(self) -> Iterator[TangentComposition]:
         """The module is linearised inside, and as it was when this is left."""
-        own = self._module.__dict__.get("forward")
-        self._call = _Call(self._module, self._module.forward)
+        own = {name: self._module.__dict__.get(name) for name in _entries(self._module)}
+        self._call = _Call(self._module)
         self._tangents = {name: torch.zeros_like(p) for name, p in self._composed_parameters()}
         self._outputs: list[Tensor] | None = None
-        self._at_base = False
+        self._at_base = self._inside = False
         try:
-            self._module.forward = self._forward
+            for name in own:
+                setattr(self._module, name, self._entry(getattr(self._module, name)))
             with super().opened():
                 yield self
         finally:
-            del self._module.forward
-            if own is not None:
-                self._module.forward = own
+            for name, method in own.items():
+                self._module.__dict__.pop(name, None)
+                if method is not None:
+                    setattr(self._module, name, method)
 
     def _composed_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         composed = {id(part.target.parameter) for part in self._parts}
@@ -104,14 +112,26 @@ class TangentComposition(DenseComposition):
                 torch.autograd.backward([o for o, _ in pairs], [v for _, v in pairs])
         return float(total.detach()), weight
 
-    def _forward(self, *arguments: Any, **named: Any) -> Any:
+    def _entry(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def entered(*arguments: Any, **named: Any) -> Any:
+            if self._inside:
+                return method(*arguments, **named)
+            self._inside = True
+            try:
+                return self._entered(method, arguments, named)
+            finally:
+                self._inside = False
+
+        return entered
+
+    def _entered(self, method: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         if self._at_base:
-            return _mapped(self._call.run(*arguments, **named), self._recorded)
+            return _mapped(method(*arguments, **named), self._recorded)
         # Fused attention has no forward mode.
         with forward_ad.dual_level(), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
             parameters = dict(self._composed_parameters())
             duals = {n: _dual(p.detach(), self._tangents[n]) for n, p in parameters.items()}
-            found = functional_call(self._call, duals, (arguments, named))
+            found = functional_call(self._call, duals, (method, arguments, named))
             return _mapped(found, self._linear)
 
     def _linear(self, output: Tensor) -> Tensor:

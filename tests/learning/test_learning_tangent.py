@@ -107,6 +107,42 @@ def test_a_model_with_attention_and_named_outputs(tmp_path: Path) -> None:
     torch.testing.assert_close(found.values.float(), leaf.grad, atol=1e-5, rtol=1e-3)
 
 
+def test_features_by_a_method(tmp_path: Path) -> None:
+    """CLIP's image features come from a method, not from a call of the module."""
+    from learning_models import tuned, write
+    from transformers import CLIPConfig, CLIPModel
+
+    from steerlang.weights.expression import Difference
+
+    torch.manual_seed(0)
+    small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = CLIPConfig(text_config={**small, "vocab_size": 9, "bos_token_id": 0, "eos_token_id": 1},
+                        vision_config={**small, "image_size": 8, "patch_size": 4}, projection_dim=6)  # fmt: skip
+    model = CLIPModel(config).eval()
+    images = torch.randn(3, 3, 8, 8)
+    checkpoints = {"base": write(tmp_path / "base", dict(model.named_parameters()))}
+    checkpoints["t"] = write(tmp_path / "t", tuned(model, 1, 0.01))
+    pool = Pool.of({"t": Difference("t", "base")}, "base", checkpoints)
+    index = pool.index(Blocks(by="all"))
+
+    def features() -> Tensor:
+        found = model.get_image_features(pixel_values=images)
+        pooled: Tensor = found if isinstance(found, Tensor) else found.pooler_output
+        return pooled.clone()
+
+    left = {}
+    for linearize in (False, True):
+        settings = Settings(steps=1, linearize=linearize)
+        with composed(model, pool, index, None, settings) as (composition, _), torch.no_grad():
+            outputs = []
+            for scale in (0.0, 0.5, 1.0):
+                composition.set(torch.full((1, 1), scale))
+                outputs.append(features())
+        left[linearize] = (outputs[2] - outputs[0]) - 2 * (outputs[1] - outputs[0])
+    assert left[True].abs().max() < 1e-6 < 1e-5 < left[False].abs().max()
+    assert "get_image_features" not in model.__dict__
+
+
 def test_learning_in_the_tangent_space(net: Net, pool: Pool) -> None:
     settings = Settings(steps=15, batch_size=24, lr=0.1, linearize=True)
     found = learn(net, pool, pool.index(Blocks()), Data((rows(net),)), settings)
