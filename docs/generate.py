@@ -32,6 +32,7 @@ FAMILIES = {
     "steering": "What is done to states, and models it is done to.",
     "generation": "Text.",
     "metrics": "Measured numbers. Formulas: [metrics](methods/metrics.md).",
+    "classifying": "What classifiers say, measured. Formulas: [classifiers](methods/classifiers.md).",
     "choosing": "Points of a sweep, chosen by what was measured.",
     "weights": "Differences of weights, and models made of them.",
     "composition": "Several task vectors as one.",
@@ -45,6 +46,7 @@ RESULTS = {
     "argmin": "a point of a sweep",
     "sample": "data of the same form",
     "split": "data of the same form",
+    "unlabelled": "data of the same form, labelled data as text data",
 }
 BY_COLUMNS = "paired data where `source` and `target` are named, labelled data where `label` is, else text data"
 # Kinds whose values are not made by functions alone.

@@ -54,7 +54,7 @@ def head_for(
         return POISON if made is None else made
     if not _knows(head or model, data, where[1], low):
         return POISON
-    return None if head is None or weights_of(head).key == model.base.key else _head_of_model(head, low)
+    return None if head is None or head.base.key == model.base.key else _head_of_model(head, low)
 
 
 def _head_of_texts(model: ModelValue, data: DataValue, where: Span, low: Lowering) -> Node | None:

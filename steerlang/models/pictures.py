@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from steerlang.data.images import FORMATS
 from steerlang.models.errors import BadImage, MissingPackage
 
 # The number of pixels that Pillow refuses to decode: an archive of a few bytes can announce any.
 MAX_PIXELS = 178_956_970
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _UNKNOWN_RANGE = ("I", "F")
 
@@ -27,7 +27,7 @@ def picture(path: str | Path, channels: int = 3) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes, which are checked here
-            with pillow.Image.open(path, formats=_FORMATS) as opened:
+            with pillow.Image.open(path, formats=FORMATS) as opened:
                 _check(opened, path)
                 turned = pillow.ImageOps.exif_transpose(opened)
                 return _in_eight_bits(turned, pillow).convert("L" if channels == 1 else "RGB")
@@ -64,7 +64,7 @@ def _pillow() -> Any:
 
 def _reason(problem: Exception) -> str:
     if type(problem).__name__ == "UnidentifiedImageError":
-        return f"it is none of {', '.join(_FORMATS)}"
+        return f"it is none of {', '.join(FORMATS)}"
     if isinstance(problem, OSError) and problem.strerror:
         return problem.strerror.lower()
     lines = str(problem).strip().splitlines()

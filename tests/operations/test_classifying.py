@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 import transformers as hf
-from models.tiny_classifiers import letters, noise, processor, save
+from models.tiny_classifiers import MAKERS, letters, noise, processor, save
 from PIL import Image
 
 from steerlang.api import Settings, SteerlangError, load
 from steerlang.data.canonical import row_digest
+from steerlang.graph.facts import DiskFacts, ModelFacts, ModelReference
 
 COLOURS = ("cat", "dog", "owl")
 COUNT = 12
@@ -287,6 +288,18 @@ def test_a_second_metric_runs_no_model(place, run, tmp_path):
     found = run(CLIP + "metric top1 = accuracy([base, both], pets)\nmetric loss = cross_entropy([base, both], pets)")
     made = [n.operation for step in found.plan.steps for n in step.nodes]
     assert made == ["metric.cross_entropy"] * 2
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_a_folder_is_for_is_found(name, tmp_path):
+    task, _ = MAKERS[name]
+    folder = save(name, tmp_path / name)
+    facts = DiskFacts()
+    found = facts.model(ModelReference(str(folder)))
+    assert isinstance(found, ModelFacts), found
+    assert found.task == task
+    assert found.labels == (() if task == "clip" else COLOURS)
+    assert isinstance(facts.model(ModelReference(str(folder), task=task)), ModelFacts)
 
 
 # ---- what is wrong -------------------------------------------------------------------------------------------------

@@ -68,6 +68,40 @@ def test_the_task_an_architecture_is_for(folder, ask, architecture, task):
     assert ask().labels == ("a", "b")
 
 
+TOWERS = {**CONFIG, "architectures": ["AnyModel"], "vision_config": {}, "text_config": {}}
+
+
+def test_two_towers_with_a_scale_are_known_by_what_they_store(folder, ask):
+    scaled = safetensors({**shapes(), "logit_scale": ()})
+    folder(**{"config.json": TOWERS, "model.safetensors": scaled, "preprocessor_config.json": {}})
+    assert ask().task == ask(task="clip").task == "clip"
+    assert ask().has_processor
+
+
+@pytest.mark.parametrize(
+    ("asked", "config", "files", "said"),
+    [
+        ("clip", CONFIG, {}, "no `vision_config`"),
+        ("clip", {**CONFIG, "vision_config": {}}, {}, "no `text_config`"),
+        ("clip", TOWERS, {}, "no tensor `logit_scale`"),
+        ("causal", {**CONFIG, "architectures": ["ViTForImageClassification"]}, {}, "`ViTForImageClassification`"),
+        ("image_classification", CONFIG, {}, "`LlamaForCausalLM`, which is no model for `image_classification`"),
+        ("image_classification", {**CONFIG, "architectures": ["ViTModel"]}, {}, "`ViTModel`"),
+        ("image_classification", {**CONFIG, "architectures": ["XForImageClassification"]}, {}, "no image processor"),
+        ("sequence_classification", {**CONFIG, "architectures": ["XForSequenceClassification"]},
+         {"tokenizer.json": None}, "no tokenizer"),
+    ],
+)  # fmt: skip
+def test_folders_that_do_not_fit_the_task(folder, ask, asked, config, files, said):
+    path = folder(**{"config.json": config})
+    for name in files:
+        (path / name).unlink()
+    found = ask(task=asked)
+    assert found.code is codes.UNFIT_TASK
+    assert said in found.message
+    assert isinstance(ask(), ModelFacts)  # left out, the task is what the files say, and weights can be worked on
+
+
 def test_conditional_generation_without_images_is_not_for_images(folder, ask):
     folder(**{"config.json": {**CONFIG, "architectures": ["T5ForConditionalGeneration"]}})
     assert ask().task is None

@@ -237,6 +237,34 @@ def test_small_files_are_not_remembered(tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.fixture
+def images(tmp_path):
+    files = {f"{i}.png": tmp_path / f"{i}.png" for i in range(5)}
+    for path in files.values():
+        path.write_bytes(b"x" * (1 << 18))
+        os.utime(path, (1_000_000, 1_000_000))
+    return files
+
+
+def test_many_files_are_hashed_once_together(images, tmp_path, counted):
+    table = tmp_path / "table.csv"
+    found = {FileDigests(tmp_path / "cache").of_many(table, images) for _ in range(3)}
+    assert len(found) == 1
+    assert len(counted) == len(images)
+    assert FileDigests(None).of_many(table, images) in found
+    assert FileDigests(None).of_many(tmp_path / "other.csv", images) in found  # the table's own name says nothing
+
+
+def test_one_changed_file_of_many_is_seen(images, tmp_path, counted):
+    table = tmp_path / "table.csv"
+    before = FileDigests(tmp_path / "cache").of_many(table, images)
+    images["3.png"].write_bytes(b"y" * (1 << 18))
+    os.utime(images["3.png"], (1_000_001, 1_000_001))
+    after = FileDigests(tmp_path / "cache").of_many(table, images)
+    swapped = {**images, "0.png": images["3.png"], "3.png": images["0.png"]}
+    assert len({before, after, FileDigests(tmp_path / "cache").of_many(table, swapped)}) == 3
+
+
 # ---- paths ---------------------------------------------------------------------------------------------------------
 
 
