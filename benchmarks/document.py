@@ -37,6 +37,10 @@ SECTIONS = {
     ),
     "sweep": ("Sweeps", "All points of a sweep are rows of one batch."),
     "hooks": ("Hooks", ""),
+    "weights": (
+        "Composing task vectors",
+        "`--large` composes the billion parameters. mergekit is 0.1.5, in an environment of its own.",
+    ),
 }
 
 

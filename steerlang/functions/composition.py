@@ -105,6 +105,11 @@ def _over_depth(call: Call, _: Lowering) -> CoefficientsValue:
 
 def _compose(call: Call, low: Lowering) -> Any:
     vectors, given = call["vectors"], call["coefficients"]
+    if not vectors:
+        low.report(
+            error(codes.EMPTY_RANGE, call.where("vectors"), "there is nothing to compose", help="give task vectors")
+        )
+        return POISON
     if any(isinstance(c, CoefficientsSetValue) for c in given):
         return _compose_found(call, low)
     if len(given) == 1 and len(vectors) > 1:
@@ -112,11 +117,6 @@ def _compose(call: Call, low: Lowering) -> Any:
     if len(given) != len(vectors):
         message = f"{len(given)} coefficients for {len(vectors)} task vectors"
         low.report(error(codes.ARGUMENT_TYPE, call.where("coefficients"), message, help="give one, or one for each"))
-        return POISON
-    if not vectors:
-        low.report(
-            error(codes.EMPTY_RANGE, call.where("vectors"), "there is nothing to compose", help="give task vectors")
-        )
         return POISON
     numbers: list[Json] = [dict(c.term) if isinstance(c, CoefficientsValue) else float(c) for c in given]
     choice: MethodChoice = call["method"]

@@ -14,6 +14,13 @@ def matched(tuned: ModelValue, base: ModelValue, span: Span, low: Lowering, *, c
 
     common  whether they may have other numbers of tokens
     """
+    if tuned.facts.layers != base.facts.layers:
+        message = (
+            f"`{tuned.name}` has {tuned.facts.layers} layers and `{base.name}` has {base.facts.layers} layers, as "
+            "their configurations say"
+        )
+        low.report(error(codes.PROVENANCE_MISMATCH, span, message, help="take models of one architecture"))
+        return False
     ours, theirs = tuned.facts.tensors, base.facts.tensors
     for name in sorted(set(ours) ^ set(theirs)):
         has, lacks = (tuned, base) if name in ours else (base, tuned)

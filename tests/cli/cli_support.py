@@ -46,6 +46,9 @@ class FakeRun:
     def chosen(self) -> list[tuple[str, str]]:
         return []
 
+    def weights(self) -> dict[str, Any]:
+        return {}
+
     def tables(self, kind: str) -> list[Any]:
         return []
 

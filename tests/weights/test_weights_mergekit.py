@@ -29,6 +29,12 @@ CASES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
         "breadcrumbs", {"density": 0.6, "gamma": 0.1, "normalize": False},
         "breadcrumbs", {"density": 0.6, "gamma": 0.1},
     ),
+    # The masks of both are random, so they are held against each other where nothing is dropped: the election is left.
+    "dare, all kept": ("dare_linear", {"density": 1.0, "normalize": False}, "dare", {"density": 1.0}),
+    "dare_ties, all kept": ("dare_ties", {"density": 1.0, "normalize": False}, "dare_ties", {"density": 1.0}),
+    "della, all kept": (
+        "della", {"density": 1.0, "epsilon": 0.0, "normalize": False}, "della", {"density": 1.0, "epsilon": 0.0},
+    ),
 }  # fmt: skip
 
 
