@@ -13,27 +13,29 @@ from torch import Tensor
 
 from steerlang.kernels.errors import NumericsError
 
-Unit = Literal["raw", "unit", "residual"]
+Unit = Literal["raw", "unit", "residual", "max_activation"]
 TINY = 1e-12
 
 
-def in_unit(vectors: Tensor, unit: Unit, state_norm: float | Tensor | None = None) -> Tensor:
+def in_unit(vectors: Tensor, unit: Unit, length: float | Tensor | None = None) -> Tensor:
     """Vectors ``[..., D]`` so that a scale multiplies the unit asked for.
 
-    ``raw``: as they are; ``unit``: v/‖v‖; ``residual``: v/‖v‖ · mean ‖h‖ there (``state_norm``, a number or ``[...]``).
-    A zero vector stays zero.
+    ``raw``: as they are; ``unit``: v/‖v‖; ``residual`` and ``max_activation``: v/‖v‖ · ``length`` (a number or
+    ``[...]``), which is the mean ‖h‖ there, or the largest |h·v̂|. A zero vector stays zero.
     """
     if unit == "raw":
         return vectors
     direction = unit_length(vectors)
     if unit == "unit":
         return direction
-    if state_norm is None:
+    if length is None:
+        what = "the mean norm" if unit == "residual" else "the largest projection"
         raise NumericsError(
-            "the unit residual needs the mean norm of the states", "extract the vector again, or use raw"
+            f"the unit {unit} needs {what} of the states, which this vector does not record",
+            "extract the vector again, or use another unit",
         )
-    norms = torch.as_tensor(state_norm, dtype=direction.dtype, device=direction.device)
-    return direction * norms[..., None]
+    lengths = torch.as_tensor(length, dtype=direction.dtype, device=direction.device)
+    return direction * lengths[..., None]
 
 
 def unit_length(vectors: Tensor) -> Tensor:
@@ -134,12 +136,21 @@ def ablate(h: Tensor, basis: Tensor, strength: Tensor) -> Tensor:
     return _plus(state, -strength * _along(state, basis), basis).to(h.dtype).view(h.shape)
 
 
-def clamp(h: Tensor, unit: Tensor, to: Tensor) -> Tensor:
-    """h + (c − h·v̂) v̂: sets the component along v̂ ``[B or 1, 1, D]`` (float32) to c, the rest stays."""
+def clamp(h: Tensor, unit: Tensor, to: Tensor, strength: Tensor | None = None) -> Tensor:
+    """h + s (c − h·v̂) v̂: sets the component along v̂ ``[B or 1, 1, D]`` (float32) to c, the rest stays.
+
+    ``strength`` s (float32, broadcast to ``[B, T, 1]``) below 1 goes that share of the way; None is 1.
+    """
     state = h.float()
-    return torch.addcmul(state, to - _along(state, unit), unit).to(h.dtype).view(h.shape)
+    missing = to - _along(state, unit)
+    return torch.addcmul(state, missing if strength is None else strength * missing, unit).to(h.dtype).view(h.shape)
 
 
 def replace(h: Tensor, state: Tensor) -> Tensor:
     """Every state becomes ``state`` (broadcast to h, in h's dtype)."""
     return state.to(h.dtype).expand_as(h).clone()
+
+
+def towards(h: Tensor, state: Tensor, share: Tensor) -> Tensor:
+    """h + s (v − h): ``share`` s (float32, broadcast to ``[B, T, 1]``) of the way from each state to ``state``."""
+    return torch.lerp(h.float(), state.float().expand_as(h), share.expand(*h.shape[:-1], 1)).to(h.dtype)

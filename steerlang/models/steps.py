@@ -23,10 +23,10 @@ Entry = (
 
 
 class Step(ABC):
-    """One operation at a place. ``scope`` indexes the masks of the pass; tensors are ``[R, …]`` over recipes."""
+    """One operation at a place. ``when`` indexes the masks of the pass; tensors are ``[R, …]`` over recipes."""
 
-    def __init__(self, scope: int, active: Sequence[bool], device: torch.device) -> None:
-        self.scope = scope
+    def __init__(self, when: int, active: Sequence[bool], device: torch.device) -> None:
+        self.when = when
         self._active = torch.tensor(active, device=device)
         self._all_active = all(active)
         self._rows: Tensor | None = None
@@ -39,7 +39,7 @@ class Step(ABC):
 
     def apply(self, h: Tensor, mask: Mask | None) -> Tensor:
         """New states for ``h [B, T, D]`` where the mask says (None: everywhere); others stay to the bit."""
-        steered = self._compute(h)
+        steered = self._compute(h, None if mask is None else mask.factor)
         where = None if mask is None else mask.where
         if self._rows is not None:
             where = self._rows if where is None else where & self._rows
@@ -49,16 +49,17 @@ class Step(ABC):
     def _take(self, index: Tensor) -> None: ...
 
     @abstractmethod
-    def _compute(self, h: Tensor) -> Tensor: ...
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
+        """The states steered everywhere, the scale times ``factor [B, T, 1]`` (float32; None: 1)."""
 
 
 class AddStep(Step):
     """Free addition: a zero delta changes nothing, so rows need no mask."""
 
     def __init__(
-        self, scope: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
+        self, when: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
     ) -> None:
-        super().__init__(scope, [True] * len(entries), device)
+        super().__init__(when, [True] * len(entries), device)
         self._table = _deltas(entries, width, device).to(dtype)
         self._delta = self._table[:1, None]
 
@@ -68,8 +69,8 @@ class AddStep(Step):
     def apply(self, h: Tensor, mask: Mask | None) -> Tensor:
         return h + self._delta if mask is None else steering.add_masked(h, self._delta, mask.weight)
 
-    def _compute(self, h: Tensor) -> Tensor:
-        return h + self._delta
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
+        raise NotImplementedError("free addition has masks that carry the factor")
 
 
 class NormedAddStep(Step):
@@ -77,13 +78,13 @@ class NormedAddStep(Step):
 
     def __init__(
         self,
-        scope: int,
+        when: int,
         entries: Sequence[Entry],
         width: int,
         device: torch.device,
         norm: Literal["keep", "cap"],
     ) -> None:
-        super().__init__(scope, [_acts(entry) for entry in entries], device)
+        super().__init__(when, [_acts(entry) for entry in entries], device)
         self._table = _deltas(entries, width, device)
         self._delta = self._table[:1, None]
         self._operator = steering.add_keep if norm == "keep" else steering.add_cap
@@ -91,17 +92,17 @@ class NormedAddStep(Step):
     def _take(self, index: Tensor) -> None:
         self._delta = self._table[index][:, None]
 
-    def _compute(self, h: Tensor) -> Tensor:
-        return self._operator(h, self._delta)
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
+        return self._operator(h, self._delta if factor is None else factor * self._delta)
 
 
 class RotateStep(Step):
     """In-context-vector rotation; the weights are λ_i/N."""
 
     def __init__(
-        self, scope: int, entries: Sequence[Entry], width: int, device: torch.device, gain: bool
+        self, when: int, entries: Sequence[Entry], width: int, device: torch.device, gain: bool
     ) -> None:
-        super().__init__(scope, [_acts(entry) for entry in entries], device)
+        super().__init__(when, [_acts(entry) for entry in entries], device)
         most = max(len(entry[1]) for entry in entries if entry is not None)
         self._all_units = torch.zeros(len(entries), most, width, device=device)
         self._all_weights = torch.zeros(len(entries), 1, most, device=device)
@@ -117,72 +118,78 @@ class RotateStep(Step):
         self._units, self._weights = self._all_units[index], self._all_weights[index]
         self._push = self._weights @ self._units
 
-    def _compute(self, h: Tensor) -> Tensor:
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
         if self._gain:
-            return steering.rotate(h, self._units, self._weights)
-        return steering.rotate_plain(h, self._push)
+            return steering.rotate(h, self._units, self._weights if factor is None else factor * self._weights)
+        return steering.rotate_plain(h, self._push if factor is None else factor * self._push)
 
 
 class AblateStep(Step):
     """Takes the span of each recipe's vectors out of the state."""
 
-    def __init__(self, scope: int, entries: Sequence[Entry], width: int, device: torch.device) -> None:
-        super().__init__(scope, [_acts(entry) for entry in entries], device)
+    def __init__(self, when: int, entries: Sequence[Entry], width: int, device: torch.device) -> None:
+        super().__init__(when, [_acts(entry) for entry in entries], device)
         most = max(len(entry[1]) for entry in entries if entry is not None)
         self._bases = torch.zeros(len(entries), most, width, device=device)
-        self._strengths = torch.zeros(len(entries), 1, 1, device=device)
+        self._strengths = _strengths(entries, device)
         for r, entry in enumerate(entries):
             if entry is not None:
                 basis = steering.orthonormal_basis(entry[0])
                 self._bases[r, : basis.shape[0]] = basis
-                self._strengths[r] = entry[1][0]
-        self._take(torch.zeros(1, dtype=torch.long, device=device))
+            self._take(torch.zeros(1, dtype=torch.long, device=device))
 
     def _take(self, index: Tensor) -> None:
         self._basis, self._strength = self._bases[index], self._strengths[index]
 
-    def _compute(self, h: Tensor) -> Tensor:
-        return steering.ablate(h, self._basis, self._strength)
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
+        return steering.ablate(h, self._basis, self._strength if factor is None else factor * self._strength)
 
 
 class ClampStep(Step):
-    """Sets the component along a direction."""
+    """Sets the component along a direction, or goes a share of the way."""
 
     def __init__(
-        self, scope: int, entries: Sequence[Entry], width: int, device: torch.device, to: float
+        self, when: int, entries: Sequence[Entry], width: int, device: torch.device, to: float
     ) -> None:
-        super().__init__(scope, [_acts(entry) for entry in entries], device)
+        super().__init__(when, [_acts(entry) for entry in entries], device)
         self._to = torch.tensor(to, device=device)
-        self._units = steering.unit_length(_deltas(entries, width, device))
-        self._unit = self._units[:1, None]
+        self._units = steering.unit_length(_firsts(entries, width, device))
+        self._strengths = _strengths(entries, device)
+        self._take(torch.zeros(1, dtype=torch.long, device=device))
 
     def _take(self, index: Tensor) -> None:
-        self._unit = self._units[index][:, None]
+        self._unit, self._strength = self._units[index][:, None], self._strengths[index]
 
-    def _compute(self, h: Tensor) -> Tensor:
-        return steering.clamp(h, self._unit, self._to)
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
+        return steering.clamp(
+            h, self._unit, self._to, self._strength if factor is None else factor * self._strength
+        )
 
 
 class ReplaceStep(Step):
-    """Sets the state."""
+    """Sets the state, or goes a share of the way."""
 
     def __init__(
-        self, scope: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
+        self, when: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
     ) -> None:
-        super().__init__(scope, [_acts(entry) for entry in entries], device)
-        self._states = _deltas(entries, width, device).to(dtype)
-        self._state = self._states[:1, None]
+        super().__init__(when, [_acts(entry) for entry in entries], device)
+        self._states = _firsts(entries, width, device).to(dtype)
+        self._strengths = _strengths(entries, device)
+        self._whole = all(entry is None or entry[1][0] == 1.0 for entry in entries)
+        self._take(torch.zeros(1, dtype=torch.long, device=device))
 
     def _take(self, index: Tensor) -> None:
-        self._state = self._states[index][:, None]
+        self._state, self._strength = self._states[index][:, None], self._strengths[index]
 
-    def _compute(self, h: Tensor) -> Tensor:
-        return self._state.expand_as(h)
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
+        if self._whole and factor is None:
+            return self._state.expand_as(h)
+        return steering.towards(h, self._state, self._strength if factor is None else factor * self._strength)
 
 
 def make_step(
     operator: Operator,
-    scope: int,
+    when: int,
     entries: Sequence[Entry],
     width: int,
     dtype: torch.dtype,
@@ -191,15 +198,15 @@ def make_step(
     """The step of an operator, for the entries of all recipes."""
     if isinstance(operator, Add):
         if operator.norm == "free":
-            return AddStep(scope, entries, width, dtype, device)
-        return NormedAddStep(scope, entries, width, device, operator.norm)
+            return AddStep(when, entries, width, dtype, device)
+        return NormedAddStep(when, entries, width, device, operator.norm)
     if isinstance(operator, Rotate):
-        return RotateStep(scope, entries, width, device, operator.gain == "anti_alignment")
+        return RotateStep(when, entries, width, device, operator.gain == "anti_alignment")
     if isinstance(operator, Ablate):
-        return AblateStep(scope, entries, width, device)
+        return AblateStep(when, entries, width, device)
     if isinstance(operator, Clamp):
-        return ClampStep(scope, entries, width, device, operator.to)
-    return ReplaceStep(scope, entries, width, dtype, device)
+        return ClampStep(when, entries, width, device, operator.to)
+    return ReplaceStep(when, entries, width, dtype, device)
 
 
 def entry_of(action: SteeringAction, layer: int) -> Entry:
@@ -222,3 +229,18 @@ def _deltas(entries: Sequence[Entry], width: int, device: torch.device) -> Tenso
         if entry is not None:
             table[r] = (torch.tensor(entry[1], dtype=torch.float64) @ entry[0].double().cpu()).float()
     return table
+
+
+def _firsts(entries: Sequence[Entry], width: int, device: torch.device) -> Tensor:
+    """The first vector of each recipe ``[R, D]``, float32, zero where it has none."""
+    table = torch.zeros(len(entries), width, device=device)
+    for r, entry in enumerate(entries):
+        if entry is not None:
+            table[r] = entry[0][0]
+    return table
+
+
+def _strengths(entries: Sequence[Entry], device: torch.device) -> Tensor:
+    """The first scale of each recipe ``[R, 1, 1]``, float32, 0 where it has none."""
+    found = [0.0 if entry is None else entry[1][0] for entry in entries]
+    return torch.tensor(found, device=device)[:, None, None]
