@@ -29,7 +29,8 @@ def cast(h: Tensor, unit: Tensor) -> Tensor:
     state = h.float()
     projected = torch.tanh((state @ unit)[..., None] * unit)
     norms = torch.linalg.vector_norm(state, dim=-1) * torch.linalg.vector_norm(projected, dim=-1)
-    return (state * projected).sum(-1) / norms.clamp_min(TINY)
+    found: Tensor = (state * projected).sum(-1) / norms.clamp_min(TINY)
+    return found
 
 
 def projection(h: Tensor, unit: Tensor) -> Tensor:
