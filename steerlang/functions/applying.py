@@ -173,13 +173,19 @@ def _reading_layers(
                     reading.span,
                     f"this gate reads {place_text(reading.site, layer)}, which comes after "
                     f"{place_text(action.site, layers[0])}, where its action begins to act",
-                    help=f"read the gate at layer {layers[0]} or before, or act on later layers",
+                    help=_earlier(layer, layers[0]),
                     secondary=(Label(action.span, "the action"),),
                 )
             )
             return None
         found[reading] = layer
     return found
+
+
+def _earlier(layer: int, first: int) -> str:
+    if layer > first:
+        return f"read the gate at layer {first} or before, or act on later layers"
+    return "read the gate at an earlier layer, or act on later layers" if first else "act on later layers"
 
 
 def _reading_layer(reading: ReadingValue, model: ModelValue, low: Lowering) -> int | None:

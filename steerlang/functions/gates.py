@@ -12,20 +12,25 @@ from typing import Any
 from steerlang.diagnostics import Diagnostic, Label, codes, error
 from steerlang.graph.node import Json, Node, walk
 from steerlang.language.lowering import Lowering
-from steerlang.language.parameter_types import Choice, Flag, Layers, Value
+from steerlang.language.parameter_types import Choice, Flag, Layers, Selector, Value
 from steerlang.language.signature import Call, Function, Operator, Parameter
-from steerlang.language.types import GATE, NONE, NUMBER, READING, VECTOR
+from steerlang.language.types import GATE, NONE, NUMBER, READING, SITE, VECTOR
 from steerlang.language.values import POISON, GateValue, ReadingValue, VectorValue, as_selection
 from steerlang.source import Span
 
-from .selectors import SITES
+from .selectors import SITE_WORDS, SITES
 
 _FORM = {"plain": "cos(h, v)", "cast": "CAST's: cos(h, tanh(P h)), P the projection on v"}
-_TOKENS = {"mean": "the mean over the prompt's tokens", "last": "the prompt's last token"}
+_TOKENS = {
+    "as_read": "the last where the vector was read at last tokens, else the mean; `form = cast`: the mean",
+    "mean": "the mean over the prompt's tokens",
+    "last": "the prompt's last token",
+}
 _EACH = {
     "prompt": "decided once, on the prompt, and kept for the whole generation",
     "token": "decided at each token, from its own state",
 }
+_SITES = Selector(SITE, {"as_read": "where the vector was read", **SITE_WORDS}, SITES.calls)
 # Between which numbers a quantity lies.
 _RANGES = {"cosine": (-1.0, 1.0), "probability": (0.0, 1.0)}
 
@@ -45,7 +50,7 @@ def _quantity(name: str, fits: Callable[[Call, Lowering], bool] = lambda _c, _l:
         if not fits(call, low) or not _tokens_fit(call, low):
             return POISON
         form = call.values.get("form", "plain")
-        site = call["site"] if call.is_written("site") else vector.site
+        site = vector.site if call["site"]["select"] == "as_read" else call["site"]
         if site != vector.site and not call["across"]:
             return _refused(
                 codes.PROVENANCE_MISMATCH,
@@ -54,7 +59,9 @@ def _quantity(name: str, fits: Callable[[Call, Lowering], bool] = lambda _c, _l:
                 f"the vector was read at {_site(vector.site)}, and this gate reads {_site(site)}",
                 "read where the vector was read, or say `across = true` if it is meant",
             )
-        tokens = call["tokens"] or ("mean" if form == "cast" else _tokens_of(vector.node))
+        tokens = call["tokens"]
+        if tokens == "as_read":
+            tokens = "mean" if form == "cast" else _tokens_of(vector.node)
         layer = as_selection(call["layer"])
         places = (call["each"], call["across"], call.span)
         return ReadingValue(name, vector, layer, site, form, tokens, *places)
@@ -192,9 +199,9 @@ def _function(
         (
             Parameter("layer", Layers(), "which block's states are read: one, not after the action"),
             *options,
-            Parameter("tokens", Choice(_TOKENS), "of the prompt; as the vector was read when left out", None),
+            Parameter("tokens", Choice(_TOKENS), "of the prompt", "as_read"),
             Parameter("each", Choice(_EACH), "how often it is decided", "prompt"),
-            Parameter("site", SITES, "where in the block; where the vector was read when left out", None),
+            Parameter("site", _SITES, "where in the block", {"select": "as_read"}),
             Parameter("across", Flag(), "allows a vector of another model or site", False),
         ),
         READING,
