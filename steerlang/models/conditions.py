@@ -46,7 +46,7 @@ class Conditions:
             for c in conditions
         )
         self._dtype = dtype
-        self._masks: list[Mask | Whole | None] = [EVERY if c.always else None for c in conditions]
+        self._masks: list[Mask | Whole | None] = [EVERY if c.gate is None else None for c in conditions]
         self._plain: list[Mask | Whole] = [EVERY] * len(self.conditions)  # without their gates
         self._numbers: dict[int, Tensor] = {}
         self._waiting: dict[int, set[int]] = {}  # condition → readings that are still to come in this pass

@@ -33,9 +33,8 @@ class Step(ABC):
 
     def bind(self, rows: Tensor | None) -> None:
         """Takes the recipe of each row ``[B]``; None when there is one recipe, which then serves any batch."""
-        index = torch.zeros(1, dtype=torch.long, device=self._active.device) if rows is None else rows
-        self._rows = None if self._all_active else self._active[index][:, None, None]
-        self._take(index)
+        self._rows = None if self._all_active or rows is None else self._active[rows][:, None, None]
+        self._take(rows)
 
     def apply(self, h: Tensor, mask: Mask | None) -> Tensor:
         """New states for ``h [B, T, D]`` where the mask says (None: everywhere); others stay to the bit."""
@@ -46,7 +45,8 @@ class Step(ABC):
         return steered if where is None else torch.where(where, steered, h)
 
     @abstractmethod
-    def _take(self, index: Tensor) -> None: ...
+    def _take(self, index: Tensor | None) -> None:
+        """Takes the entries of these recipes, one a row (None: the first serves all rows)."""
 
     @abstractmethod
     def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
@@ -61,10 +61,10 @@ class AddStep(Step):
     ) -> None:
         super().__init__(when, [True] * len(entries), device)
         self._table = _deltas(entries, width, device).to(dtype)
-        self._delta = self._table[:1, None]
+        self._delta = _chosen(self._table[:, None], None)
 
-    def _take(self, index: Tensor) -> None:
-        self._delta = self._table[index][:, None]
+    def _take(self, index: Tensor | None) -> None:
+        self._delta = _chosen(self._table[:, None], index)
 
     def apply(self, h: Tensor, mask: Mask | None) -> Tensor:
         return h + self._delta if mask is None else steering.add_masked(h, self._delta, mask.weight)
@@ -86,14 +86,14 @@ class NormedAddStep(Step):
     ) -> None:
         super().__init__(when, [_acts(entry) for entry in entries], device)
         self._table = _deltas(entries, width, device)
-        self._delta = self._table[:1, None]
         self._operator = steering.add_keep if norm == "keep" else steering.add_cap
+        self._take(None)
 
-    def _take(self, index: Tensor) -> None:
-        self._delta = self._table[index][:, None]
+    def _take(self, index: Tensor | None) -> None:
+        self._delta = _chosen(self._table[:, None], index)
 
     def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
-        return self._operator(h, self._delta if factor is None else factor * self._delta)
+        return self._operator(h, self._delta, factor)
 
 
 class RotateStep(Step):
@@ -103,25 +103,23 @@ class RotateStep(Step):
         self, when: int, entries: Sequence[Entry], width: int, device: torch.device, gain: bool
     ) -> None:
         super().__init__(when, [_acts(entry) for entry in entries], device)
-        most = max(len(entry[1]) for entry in entries if entry is not None)
-        self._all_units = torch.zeros(len(entries), most, width, device=device)
-        self._all_weights = torch.zeros(len(entries), 1, most, device=device)
+        self._all_units = _units(entries, width, device)
+        weights = torch.zeros(self._all_units.shape[:2], device=device)
         for r, entry in enumerate(entries):
             if entry is not None:
-                vectors, scales = entry
-                self._all_units[r, : len(scales)] = steering.unit_length(vectors)
-                self._all_weights[r, 0, : len(scales)] = torch.tensor(scales) / len(scales)
+                weights[r, : len(entry[1])] = torch.tensor(entry[1]) / len(entry[1])
+        self._all_pushes = weights[..., None] * self._all_units
         self._gain = gain
-        self._take(torch.zeros(1, dtype=torch.long, device=device))
+        self._take(None)
 
-    def _take(self, index: Tensor) -> None:
-        self._units, self._weights = self._all_units[index], self._all_weights[index]
-        self._push = self._weights @ self._units
+    def _take(self, index: Tensor | None) -> None:
+        self._units, self._pushes = _chosen(self._all_units, index), _chosen(self._all_pushes, index)
+        self._push = self._pushes.sum(-2, keepdim=True)
 
     def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
         if self._gain:
-            return steering.rotate(h, self._units, self._weights if factor is None else factor * self._weights)
-        return steering.rotate_plain(h, self._push if factor is None else factor * self._push)
+            return steering.rotate(h, self._units, self._pushes, factor)
+        return steering.rotate_plain(h, self._push, factor)
 
 
 class AblateStep(Step):
@@ -129,20 +127,19 @@ class AblateStep(Step):
 
     def __init__(self, when: int, entries: Sequence[Entry], width: int, device: torch.device) -> None:
         super().__init__(when, [_acts(entry) for entry in entries], device)
-        most = max(len(entry[1]) for entry in entries if entry is not None)
-        self._bases = torch.zeros(len(entries), most, width, device=device)
-        self._strengths = _strengths(entries, device)
+        self._bases = torch.zeros(len(entries), _most(entries), width, device=device)
         for r, entry in enumerate(entries):
             if entry is not None:
                 basis = steering.orthonormal_basis(entry[0])
                 self._bases[r, : basis.shape[0]] = basis
-            self._take(torch.zeros(1, dtype=torch.long, device=device))
+        self._all_pulls = -_strengths(entries, device) * self._bases
+        self._take(None)
 
-    def _take(self, index: Tensor) -> None:
-        self._basis, self._strength = self._bases[index], self._strengths[index]
+    def _take(self, index: Tensor | None) -> None:
+        self._basis, self._pulls = _chosen(self._bases, index), _chosen(self._all_pulls, index)
 
     def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
-        return steering.ablate(h, self._basis, self._strength if factor is None else factor * self._strength)
+        return steering.ablate(h, self._basis, self._pulls, factor)
 
 
 class ClampStep(Step):
@@ -153,17 +150,15 @@ class ClampStep(Step):
     ) -> None:
         super().__init__(when, [_acts(entry) for entry in entries], device)
         self._to = torch.tensor(to, device=device)
-        self._units = steering.unit_length(_firsts(entries, width, device))
-        self._strengths = _strengths(entries, device)
-        self._take(torch.zeros(1, dtype=torch.long, device=device))
+        self._units = _units(entries, width, device)
+        self._pushes = _strengths(entries, device) * self._units
+        self._take(None)
 
-    def _take(self, index: Tensor) -> None:
-        self._unit, self._strength = self._units[index][:, None], self._strengths[index]
+    def _take(self, index: Tensor | None) -> None:
+        self._unit, self._push = _chosen(self._units, index), _chosen(self._pushes, index)
 
     def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
-        return steering.clamp(
-            h, self._unit, self._to, self._strength if factor is None else factor * self._strength
-        )
+        return steering.clamp(h, self._unit, self._to, self._push, factor)
 
 
 class ReplaceStep(Step):
@@ -173,13 +168,16 @@ class ReplaceStep(Step):
         self, when: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
     ) -> None:
         super().__init__(when, [_acts(entry) for entry in entries], device)
-        self._states = _firsts(entries, width, device).to(dtype)
+        self._states = torch.zeros(len(entries), 1, width, dtype=dtype, device=device)
+        for r, entry in enumerate(entries):
+            if entry is not None:
+                self._states[r, 0] = entry[0][0]
         self._strengths = _strengths(entries, device)
         self._whole = all(entry is None or entry[1][0] == 1.0 for entry in entries)
-        self._take(torch.zeros(1, dtype=torch.long, device=device))
+        self._take(None)
 
-    def _take(self, index: Tensor) -> None:
-        self._state, self._strength = self._states[index][:, None], self._strengths[index]
+    def _take(self, index: Tensor | None) -> None:
+        self._state, self._strength = _chosen(self._states, index), _chosen(self._strengths, index)
 
     def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
         if self._whole and factor is None:
@@ -231,12 +229,22 @@ def _deltas(entries: Sequence[Entry], width: int, device: torch.device) -> Tenso
     return table
 
 
-def _firsts(entries: Sequence[Entry], width: int, device: torch.device) -> Tensor:
-    """The first vector of each recipe ``[R, D]``, float32, zero where it has none."""
-    table = torch.zeros(len(entries), width, device=device)
+def _chosen(table: Tensor, index: Tensor | None) -> Tensor:
+    """The entries ``[B, K, D]`` of the recipes of a batch; of the first recipe ``[K, D]``, for rows of any number."""
+    return table[0] if index is None else table[index]
+
+
+def _most(entries: Sequence[Entry]) -> int:
+    """The largest number of vectors of a recipe."""
+    return max(len(entry[1]) for entry in entries if entry is not None)
+
+
+def _units(entries: Sequence[Entry], width: int, device: torch.device) -> Tensor:
+    """The vectors of each recipe at length 1 ``[R, N, D]``, float32, zero where it has none or fewer."""
+    table = torch.zeros(len(entries), _most(entries), width, device=device)
     for r, entry in enumerate(entries):
         if entry is not None:
-            table[r] = entry[0][0]
+            table[r, : len(entry[1])] = steering.unit_length(entry[0])
     return table
 
 
