@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 from steerlang.language.values import ModelValue
 
+from .steering import RunSteering, as_steerlang_errors, row_recipes
+
 if TYPE_CHECKING:
+    from steerlang.models.actions import Recipe
+    from steerlang.models.loading import LoadedModel
+
     from .results import Run
+
+    Steering = Union[None, RunSteering, "RunModel", Recipe]
 
 
 class RunModel:
@@ -17,22 +24,20 @@ class RunModel:
     are those of the base and are never changed."""
 
     def __init__(self, value: ModelValue, run: Run) -> None:
-        self._value = value
-        self._run = run
+        self.value = value
+        self.run = run
         self._stack: ExitStack | None = None
 
     def __enter__(self) -> Any:
         if self._stack is not None:
             raise RuntimeError("this model is entered already")
-        if self._value.task != "causal":
-            classifier = self._run.resources.classifier(self._value.base, self._run.result)
+        if self.value.task != "causal":
+            classifier = self.run.resources.classifier(self.value.base, self.run.result)
             self._stack = ExitStack()
             return classifier.model
         from steerlang.models.overlay import Overlay
-        from steerlang.operations.recipes import recipe_of
 
-        loaded = self._run.resources.model(self._value.base, self._run.result)
-        _, recipe = recipe_of(self._value.node, self._run.result)
+        loaded, recipe = self._loaded(), self.recipe
         self._stack = ExitStack()
         self._stack.enter_context(Overlay(loaded, (recipe,)))
         return loaded.model
@@ -45,19 +50,48 @@ class RunModel:
     @property
     def tokenizer(self) -> Any:
         """The Hugging Face tokenizer, padding on the left; of a classifier as its files say, None for images alone."""
-        if self._value.task != "causal":
-            return self._run.resources.classifier(self._value.base, self._run.result).encoder.tokenizer
-        return self._run.resources.model(self._value.base, self._run.result).tokenizer
+        if self.value.task != "causal":
+            return self.run.resources.classifier(self.value.base, self.run.result).encoder.tokenizer
+        return self._loaded().tokenizer
 
-    def generate(self, prompts: str | Sequence[str], max_new_tokens: int = 32) -> list[str]:
-        """Greedy continuations of prompts, without the prompts themselves. Raises TypeError for a classifier."""
-        if self._value.task != "causal":
-            raise TypeError(f"{self._value.name} is a classifier and writes no text")
+    @property
+    def recipe(self) -> Recipe:
+        """What the model does to its states: a tuple of `SteeringAction`, empty for a model that is not steered."""
+        return self.recipe_of(self.value)
+
+    def recipe_of(self, value: ModelValue) -> Recipe:
+        """The recipe of a model of this run."""
+        from steerlang.operations.recipes import recipe_of
+
+        with as_steerlang_errors():
+            return recipe_of(value.node, self.run.result)[1]
+
+    def generate(
+        self,
+        prompts: str | Sequence[str],
+        max_new_tokens: int = 32,
+        *,
+        steering: Steering | list[Steering] = None,
+        scales: float | list[float] | None = None,
+    ) -> list[str]:
+        """Greedy continuations of prompts, without the prompts themselves, in one batch.
+
+        Each row may be steered its own way, on top of what the model does itself: `steering` is a list with one entry a
+        prompt (None, a `steering` or a model of this run, or a tuple of `SteeringAction`), or one entry for all;
+        `scales` multiplies the scales of each row's steering. Every row is as if it were alone. Raises SteerlangError,
+        and TypeError for a classifier.
+        """
+        if self.value.task != "causal":
+            raise TypeError(f"{self.value.name} is a classifier and writes no text")
         from steerlang.operations.generating import continue_texts
 
         texts = [prompts] if isinstance(prompts, str) else list(prompts)
-        loaded = self._run.resources.model(self._value.base, self._run.result)
-        return continue_texts(loaded, self._value.node, self._run.result, texts, max_new_tokens)
+        found = row_recipes(self, len(texts), steering, scales)
+        with as_steerlang_errors():
+            return continue_texts(self._loaded(), found.recipes, found.rows, texts, max_new_tokens)
+
+    def _loaded(self) -> LoadedModel:
+        return self.run.resources.model(self.value.base, self.run.result)
 
     def __repr__(self) -> str:
-        return f"<model {self._value.name}>"
+        return f"<model {self.value.name}>"

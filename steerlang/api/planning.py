@@ -31,6 +31,7 @@ from steerlang.language.values import (
 )
 from steerlang.reports.findings import selector_text
 
+from .action_text import action_text
 from .edit_plans import coverage_of, long_lines, short_lines
 from .reading import Reading, readings
 
@@ -157,15 +158,9 @@ def _model_lines(value: ModelValue) -> Iterator[str]:
     if value.node is value.base:
         yield from _weights(facts)
         return
-    actions: Any = value.node.options["actions"]
     blocks = _blocks(facts)
-    for action in actions:
-        scales = ", ".join(f"{s:g}" for s in action["scales"])
-        options = "".join(f", {k} = {v}" for k, v in action["options"].items())
-        yield (
-            f"{action['operator']} at layers {spelled(tuple(action['layers']))} of {value.layers}, "
-            f"site {selector_text(action['site'])}, tokens {selector_text(action['tokens'])}, scale {scales}{options}"
-        )
+    for applied in value.actions:
+        yield action_text(applied.document, value.layers)
     yield f"modules {blocks}" if blocks else "modules are found when the model is loaded"
 
 

@@ -17,6 +17,7 @@ from steerlang.language.modules import Symbol
 from steerlang.language.types import Axes
 from steerlang.language.values import (
     POISON,
+    ActionValue,
     CoefficientsSetValue,
     ConditionValue,
     DataValue,
@@ -242,6 +243,10 @@ class Run:
             from .models import RunModel
 
             return RunModel(value, self)
+        if isinstance(value, list) and value and isinstance(value[0], ActionValue):
+            from .steering import RunSteering
+
+            return RunSteering(label, tuple(value), self)
         if not isinstance(
             value, (VectorValue, SamplesValue, MetricValue, ConditionValue, PointValue, DataValue, StatesValue,
                     CoefficientsSetValue)

@@ -76,6 +76,9 @@ EMPTY_RANGE = _error("SL402", "empty-range", "a range or list holds nothing")
 DESCENDING_RANGE = _error("SL403", "descending-range", "a range ends before it begins")
 LAYER_OUT_OF_RANGE = _error("SL411", "layer-out-of-range", "a layer is named that the model does not have")
 NEGATIVE_LAYER = _error("SL412", "negative-layer", "layers are counted from 0 and never negative")
+GATE_AFTER_ACTION = _error("SL414", "gate-after-action", "a gate reads states that come after those its action acts on")
+CONFLICTING_ACTIONS = _error("SL415", "conflicting-actions", "two actions set the same thing at one place")
+ROWS_AND_RECIPES = _error("SL416", "rows-and-recipes", "a batch has other rows than it has recipes or scales")
 BAD_REGEX = _error("SL421", "bad-regex", "a regular expression is malformed")
 BAD_GLOB = _error("SL422", "bad-glob", "a glob pattern is malformed")
 PATTERN_EMPTY = _error("SL431", "pattern-matches-nothing", "a pattern matches no parameter")
@@ -133,6 +136,9 @@ CENTRED_PCA = _warning("SL711", "centred-pca", "centred PCA removes the mean dif
 LARGE_SCALE = _warning("SL712", "large-scale", "a scale is so large that the model is likely to break")
 SHORT_DIRECTION = _warning("SL713", "short-direction", "a direction is short beside the states it was read from")
 FLOAT_EQUALITY = _warning("SL714", "float-equality", "an expectation compares measured numbers for equality")
+CONSTANT_GATE = _warning("SL720", "constant-gate", "a gate compares a number with one that it can never cross")
+SCHEDULE_ON_PROMPT = _warning("SL721", "schedule-on-prompt", "a schedule over generated tokens, on the prompt alone")
+UNDONE_ACTION = _warning("SL722", "undone-action", "what an action does is undone by a later one at the same place")
 
 # SL8xx while running
 OUT_OF_MEMORY = _error("SL801", "out-of-memory", "memory ran out")
@@ -145,6 +151,8 @@ TOKEN_NOT_FOUND = _error("SL807", "token-not-found", "a token selector matches n
 DIVERGED = _error("SL808", "diverged", "a loss is no finite number while learning")
 UNMAPPED_TENSOR = _error("SL809", "unmapped-tensor", "a tensor with a coefficient has no parameter in the model")
 FOREIGN_STATE = _error("SL810", "foreign-state", "a saved state belongs to another run of learning")
+NO_DIRECTION = _error("SL814", "no-direction", "a vector without length is used as a direction")
+NOT_RECORDED = _error("SL815", "not-recorded", "a vector lacks a number that an action or a gate needs of it")
 
 # SL9xx
 INTERNAL = _error("SL900", "internal-error", "a bug in steerlang")

@@ -54,6 +54,9 @@ METHODS = (
     ),
 )
 
+# Rises when what is recorded beside a direction changes, whatever the method; 1: the largest projections.
+_RECORD = 1
+
 # How many pairs each method needs at least.
 _LEAST = {"mean_difference": 1, "pca": 2, "icv": 3}
 
@@ -138,7 +141,7 @@ def _vector(
         "tokens": call["tokens"],
         "seed": call["seed"],
     }
-    node = low.node("extract", options, states, "vector", version=choice.method.version)
+    node = low.node("extract", options, states, "vector", version=choice.method.version + _RECORD)
     return VectorValue(node, model.base.key, model.name, site, layers, model.width, model.layers)
 
 

@@ -1,25 +1,24 @@
-"""Steering: actions on hidden states, and models they are applied to.
+"""Steering: actions on hidden states.
 
-Formulas stand in `steerlang/kernels/steering.py`; here is what each action takes and what is checked before it runs.
+Formulas stand in `steerlang/kernels/steering.py`; here is what each action takes and what is checked of it alone. What
+is checked once its model is known stands in `applying.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from steerlang.diagnostics import Diagnostic, Label, codes, error
-from steerlang.graph.node import Json, Node
-from steerlang.language.layers import AllLayers, Selection, spelled
+from steerlang.graph.node import Json
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Flag, Layers, ListOf, Number, Single, Value
 from steerlang.language.signature import Call, Function, Parameter
-from steerlang.language.types import ACTION, MODEL, STEERING, VECTOR
-from steerlang.language.values import POISON, ActionValue, ModelValue, VectorValue, as_selection
-from steerlang.source import Span
+from steerlang.language.types import ACTION, VECTOR
+from steerlang.language.values import POISON, ActionValue, VectorValue, as_selection
 
+from .gates import WHEN
+from .schedules import SCHEDULE, schedule_of
 from .selectors import SITES, TOKENS_STEERED
-from .tasks import is_causal
 
 _NORM = {
     "free": "the sum as it is",
@@ -30,6 +29,7 @@ _UNIT = {
     "raw": "the vector as extracted",
     "unit": "the vector at length 1",
     "residual": "length 1 times the mean norm of the states it was read from",
+    "max_activation": "length 1 times the largest component along it of the states it was read from",
 }
 _GAIN = {
     "anti_alignment": "turns further where the state points away: 1 + max(0, -cos)",
@@ -53,8 +53,11 @@ def _action(operator: str, reads: tuple[str, ...], option_names: tuple[str, ...]
             return POISON
         options = {name: call[name] for name in option_names}
         _large(call, low, operator, scales, options.get("unit"))
+        schedule, fits = schedule_of(call, low)
+        if not fits:
+            return POISON
         layers = as_selection(call["layers"]) if call.is_written("layers") else None
-        places = (call["site"], call["tokens"], call["across"], call.span)
+        places = (call["site"], call["tokens"], call["across"], call.span, call["when"], schedule)
         return ActionValue(operator, 1, tuple(vectors), tuple(scales), options, layers, *places)
 
     return lower
@@ -103,105 +106,6 @@ def _large(call: Call, low: Lowering, operator: str, scales: list[float], unit: 
         )
 
 
-def _apply(call: Call, low: Lowering) -> Any:
-    model: ModelValue = call["model"]
-    if not is_causal(model, call.where("model"), "steering", low):
-        return POISON
-    actions: list[ActionValue] = [
-        a for given in call["actions"] for a in (given if isinstance(given, list) else [given])
-    ]
-    inputs: list[Node] = []
-    documents: list[Json] = []
-    for action in actions:
-        layers = _action_layers(action, model, low) if _made_for(action, model, low) else None
-        if layers is None or not _have_layers(action, layers, low):
-            return POISON
-        documents.append(_document(action, layers, inputs))
-    if not documents:
-        low.report(
-            error(
-                codes.EMPTY_RANGE,
-                call.where("actions"),
-                "the list of actions is empty",
-                help="give at least one action",
-            )
-        )
-        return POISON
-    node = low.node("model.steer", {"actions": documents}, (model.node, *inputs), "model", virtual=True)
-    return replace(model, node=node)
-
-
-def _document(action: ActionValue, layers: tuple[int, ...], inputs: list[Node]) -> dict[str, Json]:
-    """The JSON form of an action; vectors by their position among the node's inputs after the model."""
-    places: list[Json] = []
-    for vector in action.vectors:
-        if vector.node not in inputs:
-            inputs.append(vector.node)
-        places.append(inputs.index(vector.node))
-    return {
-        "operator": action.operator,
-        "version": action.version,
-        "layers": list(layers),
-        "scales": list(action.scales),
-        "vectors": places,
-        "site": action.site,
-        "tokens": action.tokens,
-        "options": dict(action.options),
-    }
-
-
-def _action_layers(action: ActionValue, model: ModelValue, low: Lowering) -> tuple[int, ...] | None:
-    if action.layers is None:
-        common = set(action.vectors[0].layers).intersection(*(v.layers for v in action.vectors[1:]))
-        selection: Selection = tuple(sorted(common))
-    else:
-        selection = action.layers
-    return low.layers(selection, model.layers, action.span, f"`{model.name}`")
-
-
-def _made_for(action: ActionValue, model: ModelValue, low: Lowering) -> bool:
-    """Whether the vectors of an action were read from this model, or may be used across models."""
-    for vector in action.vectors:
-        if vector.width != model.width:
-            return _misfit(
-                codes.WIDTH_MISMATCH,
-                action.span,
-                low,
-                f"the vector is {vector.width} wide (from `{vector.model_name}`), `{model.name}` is {model.width} wide",
-                "steer the model the vector was read from",
-            )
-        if vector.model != model.base.key and not action.across:
-            return _misfit(
-                codes.PROVENANCE_MISMATCH,
-                action.span,
-                low,
-                f"the vector was read from `{vector.model_name}`, and this steers `{model.name}`",
-                "say `across = true` if it is meant",
-            )
-    return True
-
-
-def _have_layers(action: ActionValue, layers: tuple[int, ...], low: Lowering) -> bool:
-    """Whether the vectors of an action have all the layers it acts on."""
-    for vector in action.vectors:
-        missing = [x for x in layers if x not in vector.layers]
-        if missing:
-            whole = action.layers is not None and any(isinstance(i, AllLayers) for i in action.layers)
-            return _misfit(
-                codes.LAYER_OUT_OF_RANGE,
-                action.span,
-                low,
-                f"the vector has no layer {missing[0]}: it has {spelled(vector.layers)}",
-                "leave `layers` out to act on the layers the vector has" if whole else "act on layers the vector has",
-            )
-    return True
-
-
-def _misfit(code: codes.Code, span: Span, low: Lowering, message: str, help: str) -> bool:
-    low.report(error(code, span, message, help=help))
-    return False
-
-
 _VECTORS = Parameter("vectors", ListOf(Value((VECTOR,)), single=True), "a vector, or several")
 _ONE_VECTOR = Parameter("vectors", Single(Value((VECTOR,))), "the vector")
 
@@ -211,6 +115,8 @@ def _common(site: str) -> tuple[Parameter, ...]:
         Parameter("layers", Layers(), "which blocks are steered; those of the vector when left out", None),
         Parameter("site", SITES, "where in the block", {"select": site}),
         Parameter("tokens", TOKENS_STEERED, "which tokens are steered", {"select": "all"}),
+        WHEN,
+        SCHEDULE,
         Parameter("across", Flag(), "allows a vector of another model or site", False),
     )
 
@@ -286,17 +192,5 @@ FUNCTIONS = (
         _common("residual"),
         ACTION,
         _action("replace", (), (), ""),
-    ),
-    Function(
-        "apply",
-        "a steered model",
-        "steering",
-        (
-            Parameter("model", Value((MODEL,)), "the model steered"),
-            Parameter("actions", Value((ACTION, STEERING)), "what is done to its states, in this order", many=True),
-        ),
-        (),
-        MODEL,
-        _apply,
     ),
 )

@@ -25,6 +25,7 @@ class Quality:
 
     * ``direction_norm``: ‖v‖, in the units of the states.
     * ``state_norm``: mean of ‖h‖ over both sides; ``direction_norm/state_norm`` is the strength of scale 1.
+    * ``max_projection``: the largest |h·v̂| over both sides, v̂ the direction at length 1; 0 where v is zero.
     * ``variance_explained``: as the method defines it.
     * ``cosine_to_mean_difference``: near 0 means that the method threw the contrast away.
     * ``split_half_cosine``: cosine of the directions from two disjoint halves; near 1 means enough data.
@@ -33,6 +34,7 @@ class Quality:
 
     direction_norm: Tensor
     state_norm: Tensor
+    max_projection: Tensor
     variance_explained: Tensor
     cosine_to_mean_difference: Tensor
     split_half_cosine: Tensor | None
@@ -53,11 +55,18 @@ def quality(extract: Extract, x: Tensor, y: Tensor, *, seed: int, whole: Extract
     return Quality(
         direction_norm=found.directions.norm(dim=-1),
         state_norm=(total / (x.shape[0] + y.shape[0])).float(),
+        max_projection=_max_projection(found.directions, seen_x, seen_y),
         variance_explained=found.variance_explained,
         cosine_to_mean_difference=cosine_similarity(found.directions, mean_delta, dim=-1),
         split_half_cosine=_split_half(extract, x, y, seed),
         held_out_auc=_held_out(extract, x, y, seed),
     )
+
+
+def _max_projection(directions: Tensor, *sides: Tensor) -> Tensor:
+    """max |h·v̂| over the rows of all sides ``[n, L, D]``, for each direction ``[L, D]``."""
+    unit = torch.nn.functional.normalize(directions, dim=-1, eps=1e-30)
+    return torch.stack([torch.einsum("nld,ld->nl", side.float(), unit).abs().amax(0) for side in sides]).amax(0)
 
 
 def by_layer(extract: Extract, x: Tensor, y: Tensor, *, seed: int) -> tuple[Extraction, Quality]:

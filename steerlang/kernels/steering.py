@@ -1,7 +1,11 @@
 """Operators on states. Each takes states ``h [..., D]`` and returns new ones of the same shape and dtype.
 
 None changes its input. Norms are computed in float32 whatever the dtype. Deltas, bases and weights come prepared (right
-device, right dtype): nothing here moves or converts them.
+device, right dtype): nothing here moves or converts them. Rows of vectors are ``[K, D]`` where the whole batch shares
+them, ``[B, K, D]`` where each row of it has its own. On one token an operator costs what its calls cost, not what they
+compute: so there are few, in place on tensors made here (never where gradients are recorded).
+
+``factor`` (float32, ``[B, T, 1]``; None: 1) multiplies the scale token by token: what a schedule gives.
 """
 
 from __future__ import annotations
@@ -13,27 +17,29 @@ from torch import Tensor
 
 from steerlang.kernels.errors import NumericsError
 
-Unit = Literal["raw", "unit", "residual"]
+Unit = Literal["raw", "unit", "residual", "max_activation"]
 TINY = 1e-12
 
 
-def in_unit(vectors: Tensor, unit: Unit, state_norm: float | Tensor | None = None) -> Tensor:
+def in_unit(vectors: Tensor, unit: Unit, length: float | Tensor | None = None) -> Tensor:
     """Vectors ``[..., D]`` so that a scale multiplies the unit asked for.
 
-    ``raw``: as they are; ``unit``: v/‖v‖; ``residual``: v/‖v‖ · mean ‖h‖ there (``state_norm``, a number or ``[...]``).
-    A zero vector stays zero.
+    ``raw``: as they are; ``unit``: v/‖v‖; ``residual`` and ``max_activation``: v/‖v‖ · ``length`` (a number or
+    ``[...]``), which is the mean ‖h‖ there, or the largest |h·v̂|. A zero vector stays zero.
     """
     if unit == "raw":
         return vectors
     direction = unit_length(vectors)
     if unit == "unit":
         return direction
-    if state_norm is None:
+    if length is None:
+        what = "the mean norm" if unit == "residual" else "the largest projection"
         raise NumericsError(
-            "the unit residual needs the mean norm of the states", "extract the vector again, or use raw"
+            f"the unit {unit} needs {what} of the states, which this vector does not record",
+            "extract the vector again, or use another unit",
         )
-    norms = torch.as_tensor(state_norm, dtype=direction.dtype, device=direction.device)
-    return direction * norms[..., None]
+    lengths = torch.as_tensor(length, dtype=direction.dtype, device=direction.device)
+    return direction * lengths[..., None]
 
 
 def unit_length(vectors: Tensor) -> Tensor:
@@ -53,45 +59,54 @@ def add_masked(h: Tensor, delta: Tensor, mask: Tensor) -> Tensor:
     return torch.addcmul(h, mask, delta)
 
 
-def add_keep(h: Tensor, delta: Tensor) -> Tensor:
+def add_keep(h: Tensor, delta: Tensor, factor: Tensor | None = None) -> Tensor:
     """(h + δ)·‖h‖/‖h + δ‖: moves the direction, keeps the length (Liu et al. 2024, equation 4)."""
-    before, moved, after = _moved(h, delta)
-    return (moved * (before / after.clamp_min(TINY))).to(h.dtype)
+    state = _float(h)
+    return _to_norm(_moved(state, delta, factor), _norm(state), h)
 
 
-def add_cap(h: Tensor, delta: Tensor) -> Tensor:
+def add_cap(h: Tensor, delta: Tensor, factor: Tensor | None = None) -> Tensor:
     """(h + δ)·min(1, ‖h‖/‖h + δ‖): the length never grows."""
-    before, moved, after = _moved(h, delta)
-    return (moved * (before / after.clamp_min(TINY)).clamp_max(1.0)).to(h.dtype)
+    state = _float(h)
+    return _to_norm(_moved(state, delta, factor), _norm(state), h, grow=False)
 
 
-def _moved(h: Tensor, delta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    state = h.float()
-    moved = state + delta
-    return _norm(state), moved, _norm(moved)
+def _moved(state: Tensor, delta: Tensor, factor: Tensor | None) -> Tensor:
+    return state + delta if factor is None else torch.addcmul(state, factor, delta)
 
 
-def rotate(m: Tensor, units: Tensor, weights: Tensor) -> Tensor:
+def rotate(m: Tensor, units: Tensor, pushes: Tensor, factor: Tensor | None = None) -> Tensor:
     """The in-context-vector operator with its gain (published code of Liu et al. 2024):
 
         m̃ = ‖m‖ · normalize( m/‖m‖ + Σ_i w_i · g_i · v̂_i ),   g_i = 1 + max(0, −cos(m, v_i))
 
-    m ``[B, T, D]`` (or ``[T, D]``); ``units [B or 1, N, D]`` float32, v_i/‖v_i‖ or zero; ``weights [B or 1, 1, N]``
-    float32, λ_i/N: N vectors share the division by N. A zero vector adds nothing.
+    m ``[B, T, D]`` (or ``[T, D]``); ``units`` float32 rows v_i/‖v_i‖, or zero; ``pushes`` float32 rows w_i v̂_i with
+    w_i = λ_i/N: N vectors share the division by N. A zero vector adds nothing.
 
-    Computed without the first division, as ‖m‖ · normalize( m + Σ_i w_i (‖m‖ − min(0, m·v̂_i)) v̂_i ).
+    Computed without the first division, as ‖m‖ · normalize( m + Σ_i (‖m‖ − min(0, m·v̂_i)) w_i v̂_i ).
     """
-    state = m.float()
-    norm = _norm(state)
-    against = _along(state, units).clamp_max(0.0)
-    return _to_norm(_plus(state, weights * (norm - against), units), norm, m)
+    state = _float(m)
+    norm, along = _norm(state), _along(state, units)
+    if torch.is_grad_enabled():
+        gained = norm - along.clamp_max(0.0)
+    else:
+        gained = torch.sub(norm, along.clamp_max_(0.0))
+    return _to_norm(_plus(state, gained if factor is None else factor * gained, pushes), norm, m)
 
 
-def rotate_plain(m: Tensor, push: Tensor) -> Tensor:
-    """As `rotate` with gain 1: m̃ = ‖m‖ · normalize(m/‖m‖ + p), p = Σ w_i v̂_i ``[B or 1, 1, D]`` float32."""
-    state = m.float()
+def rotate_plain(m: Tensor, push: Tensor, factor: Tensor | None = None) -> Tensor:
+    """As `rotate` with gain 1: m̃ = ‖m‖ · normalize(m/‖m‖ + p), p = Σ w_i v̂_i, float32, one row."""
+    state = _float(m)
     norm = _norm(state)
-    return _to_norm(state + norm * push, norm, m)
+    return _to_norm(torch.addcmul(state, norm if factor is None else factor * norm, push), norm, m)
+
+
+def _float(states: Tensor) -> Tensor:
+    return states if states.dtype is torch.float32 else states.float()
+
+
+def _like(states: Tensor, like: Tensor) -> Tensor:
+    return states if states.dtype is like.dtype else states.to(like.dtype)
 
 
 def _norm(states: Tensor) -> Tensor:
@@ -101,20 +116,24 @@ def _norm(states: Tensor) -> Tensor:
 
 
 def _along(states: Tensor, rows: Tensor) -> Tensor:
-    """States times each of ``rows [B or 1, K, D]``: ``[..., K]``. Rows shared by the batch need no batched product."""
-    return torch.nn.functional.linear(states, rows[0]) if rows.shape[0] == 1 else states @ rows.transpose(-1, -2)
+    """States times each of K rows: ``[..., K]``. Rows shared by the batch need no batched product."""
+    return torch.nn.functional.linear(states, rows) if rows.ndim == 2 else states @ rows.transpose(-1, -2)
 
 
 def _plus(states: Tensor, coefficients: Tensor, rows: Tensor) -> Tensor:
-    """states + Σ_k c_k r_k for ``coefficients [..., K]`` and ``rows [B or 1, K, D]``."""
+    """states + Σ_k c_k r_k for ``coefficients [..., K]``."""
     single = rows.shape[-2] == 1
     return torch.addcmul(states, coefficients, rows) if single else states + coefficients @ rows
 
 
-def _to_norm(pushed: Tensor, norm: Tensor, like: Tensor) -> Tensor:
-    length = _norm(pushed).clamp_min(TINY)
-    turned: Tensor = (pushed * (norm / length)).to(like.dtype).view(like.shape)
-    return turned
+def _to_norm(moved: Tensor, norm: Tensor, like: Tensor, grow: bool = True) -> Tensor:
+    """``moved`` with the lengths ``norm``, or the shorter of both; gives up both tensors. A zero state stays zero."""
+    length = _norm(moved)
+    if torch.is_grad_enabled():
+        share = norm / length.clamp_min(TINY)
+        return _like(moved * (share if grow else share.clamp_max(1.0)), like)
+    share = norm.div_(length.clamp_min_(TINY))
+    return _like(moved.mul_(share if grow else share.clamp_max_(1.0)), like)
 
 
 def orthonormal_basis(vectors: Tensor) -> Tensor:
@@ -125,21 +144,31 @@ def orthonormal_basis(vectors: Tensor) -> Tensor:
     return basis
 
 
-def ablate(h: Tensor, basis: Tensor, strength: Tensor) -> Tensor:
+def ablate(h: Tensor, basis: Tensor, pulls: Tensor, factor: Tensor | None = None) -> Tensor:
     """h − α Σ_k (h·q_k) q_k (Arditi et al. 2024); α = 1 takes the span out, and is idempotent.
 
-    ``basis [B or 1, K, D]`` float32 with orthonormal (or zero) rows; ``strength`` float32, broadcast to ``[B, 1, 1]``.
+    ``basis`` are float32 rows q_k, orthonormal (or zero); ``pulls`` the rows −α q_k.
     """
-    state = h.float()
-    return _plus(state, -strength * _along(state, basis), basis).to(h.dtype).view(h.shape)
+    state = _float(h)
+    along = _along(state, basis)
+    return _like(_plus(state, along if factor is None else factor * along, pulls), h)
 
 
-def clamp(h: Tensor, unit: Tensor, to: Tensor) -> Tensor:
-    """h + (c − h·v̂) v̂: sets the component along v̂ ``[B or 1, 1, D]`` (float32) to c, the rest stays."""
-    state = h.float()
-    return torch.addcmul(state, to - _along(state, unit), unit).to(h.dtype).view(h.shape)
+def clamp(h: Tensor, unit: Tensor, to: Tensor, push: Tensor, factor: Tensor | None = None) -> Tensor:
+    """h + s (c − h·v̂) v̂: sets the component along v̂ to c (``to``, a number); the rest stays.
+
+    ``unit`` is the row v̂ (float32), ``push`` the row s·v̂; s below 1 goes that share of the way.
+    """
+    state = _float(h)
+    missing = torch.sub(to, _along(state, unit))
+    return _like(torch.addcmul(state, missing if factor is None else factor * missing, push), h)
 
 
 def replace(h: Tensor, state: Tensor) -> Tensor:
     """Every state becomes ``state`` (broadcast to h, in h's dtype)."""
     return state.to(h.dtype).expand_as(h).clone()
+
+
+def towards(h: Tensor, state: Tensor, share: Tensor) -> Tensor:
+    """h + s (v − h): ``share`` s (float32, broadcast to ``[B, T, 1]``) of the way from each state to ``state``."""
+    return torch.lerp(h.float(), state.float().expand_as(h), share.expand(*h.shape[:-1], 1)).to(h.dtype)

@@ -13,6 +13,7 @@ from .types import (
     DATA,
     DURATION,
     EXPORT,
+    GATE,
     LAYERS,
     METRIC,
     MODEL,
@@ -46,6 +47,7 @@ LET_TYPES = (
     LAYERS,
     BLOCKS,
     METRIC,
+    GATE,
     list_of(NUMBER),
     list_of(TEXT),
     list_of(RANGE),
@@ -65,7 +67,7 @@ KINDS = (
     Kind(
         "sweep", "takes each value in turn; what depends on it gains the axis", (SWEEP,), "sweep s = [0.0, 0.05, 0.1]"
     ),
-    Kind("let", "a number, text, list, range, blocks or chosen point", LET_TYPES, "let middle = 25%..75%"),
+    Kind("let", "a number, text, list, range, gate, blocks or chosen point", LET_TYPES, "let middle = 25%..75%"),
     Kind("model", "a model, an edited one or a steered one", (MODEL,), 'model base = hf("models/courtesy")'),
     Kind(
         "data",

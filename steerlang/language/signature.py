@@ -53,7 +53,8 @@ class Parameter:
 class Method:
     """A named way of doing what a function does, with options of its own: `pca(center = mean)`.
 
-    `version` rises whenever the formula changes; it is stored in every artifact. `source` cites the paper.
+    `subjects` are options that may stand by position: `linear(1.0, 0.0, 64)`. `version` rises whenever the formula
+    changes; it is stored in every artifact. `source` cites the paper.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Method:
     version: int = 1
     source: str = ""
     formula: str = ""
+    subjects: tuple[Parameter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

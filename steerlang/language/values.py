@@ -42,6 +42,8 @@ class ModelValue:
     layers: int
     width: int
     task: str = "causal"
+    # What is done to its states, in the order it is done.
+    actions: tuple[AppliedAction, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +98,40 @@ class VectorValue:
 
 
 @dataclass(frozen=True, eq=False)
+class ReadingValue:
+    """A number read from states along a vector: `quantity` says which, `layer` where, `form` how, `tokens` and `each`
+    from which states (`each` = `prompt`: one number a row; `token`: one for every token)."""
+
+    quantity: str
+    vector: VectorValue
+    layer: Selection
+    site: Json
+    form: str
+    tokens: str
+    each: str
+    across: bool
+    span: Span
+
+
+@dataclass(frozen=True, eq=False)
+class GateValue:
+    """A condition on readings: a comparison (`operator` one of `< <= > >=`, with `reading` and `number`), or gates
+    combined (`and`, `or`, `not`)."""
+
+    operator: str
+    span: Span
+    reading: ReadingValue | None = None
+    number: float = 0.0
+    gates: tuple[GateValue, ...] = ()
+
+    @property
+    def readings(self) -> tuple[ReadingValue, ...]:
+        """What it is decided from."""
+        own = (self.reading,) if self.reading is not None else ()
+        return own + tuple(r for gate in self.gates for r in gate.readings)
+
+
+@dataclass(frozen=True, eq=False)
 class ActionValue:
     """One steering action, before the model it will act on is known."""
 
@@ -109,6 +145,17 @@ class ActionValue:
     tokens: Json
     across: bool
     span: Span
+    when: GateValue | None = None
+    schedule: Json = None
+
+
+@dataclass(frozen=True, eq=False)
+class AppliedAction:
+    """An action on a model: the layers it acts on there, and its document in the model's node."""
+
+    action: ActionValue
+    layers: tuple[int, ...]
+    document: Mapping[str, Json]
 
 
 @dataclass(frozen=True, eq=False)

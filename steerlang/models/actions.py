@@ -1,14 +1,17 @@
-"""What steering does: actions, each an operator with directions at some layers of a site, for some tokens."""
+"""What steering does: actions, each an operator with directions at some layers of a site, and when it acts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor
 
+from steerlang.models.conditions import Condition
 from steerlang.models.errors import BadBatch
+from steerlang.models.gates import Gate
+from steerlang.models.schedules import Schedule
 from steerlang.models.scopes import AllTokens, TokenScope
 from steerlang.models.sites import Site
 
@@ -36,14 +39,14 @@ class Ablate:
 
 @dataclass(frozen=True)
 class Clamp:
-    """Sets the component along v/‖v‖ to ``to``; the scale is 1 (on) or 0 (off)."""
+    """Sets the component along v/‖v‖ to ``to``; a scale below 1 goes that share of the way."""
 
     to: float
 
 
 @dataclass(frozen=True)
 class Replace:
-    """Sets the state to s · v."""
+    """Sets the state to v; a scale below 1 goes that share of the way."""
 
 
 Operator = Add | Rotate | Ablate | Clamp | Replace
@@ -54,7 +57,8 @@ class SteeringAction:
     """One operator at one site. ``directions`` maps a layer to ``[N, D]``; ``scales`` has N numbers.
 
     Directions come in the unit the scales multiply (`kernels.steering.in_unit`). Scale 0 (or a zero vector) is no
-    steering, to the bit. The sites ``embedding`` and ``final_norm`` use layer 0.
+    steering, to the bit. The sites ``embedding`` and ``final_norm`` use layer 0. It acts on ``tokens``, where the
+    ``gate`` is open, its scales multiplied by the ``schedule``'s factor.
     """
 
     operator: Operator
@@ -62,6 +66,8 @@ class SteeringAction:
     directions: Mapping[int, Tensor]
     scales: tuple[float, ...]
     tokens: TokenScope = EVERY_TOKEN
+    schedule: Schedule | None = None
+    gate: Gate | None = None
 
     def __post_init__(self) -> None:
         for layer, vectors in self.directions.items():
@@ -75,6 +81,15 @@ class SteeringAction:
                 f"{type(self.operator).__name__.lower()} takes one vector, {len(self.scales)} given",
                 "use one action each",
             )
+
+    @property
+    def condition(self) -> Condition:
+        """When it acts."""
+        return Condition(self.tokens, self.schedule, self.gate)
+
+    def times(self, factor: float) -> SteeringAction:
+        """The same action with its scales multiplied."""
+        return replace(self, scales=tuple(factor * scale for scale in self.scales))
 
 
 Recipe = tuple[SteeringAction, ...]

@@ -12,16 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from steerlang.kernels.steering import unit_length
 from steerlang.models.actions import Add, Operator, Recipe
+from steerlang.models.conditions import Condition, Conditions
 from steerlang.models.errors import BadBatch, WidthMismatch
 from steerlang.models.loading import LoadedModel
 from steerlang.models.passes import Passes
-from steerlang.models.scopes import EVERY, AllTokens, Mask, TokenScope
+from steerlang.models.scopes import EVERY, Mask, TokenScope
 from steerlang.models.sites import Place, Point, first_input, first_tensor
 from steerlang.models.steps import Entry, Step, entry_of, make_step
 from steerlang.models.widths import widths
 
-Key = tuple[Operator, TokenScope]
+Key = tuple[Operator, Condition]
+Sequenced = list[tuple[Key, list[Entry]]]
 
 
 class Overlay:
@@ -41,14 +44,14 @@ class Overlay:
             )
         self._loaded = loaded
         self._recipes = tuple(recipes)
-        self._scopes = _scopes(self._recipes)
-        self._passes = Passes(loaded.layout.decoder, self._scopes, loaded.layout.dtype)
+        self._plan = _plan(loaded, self._recipes)
+        self._conditions = Conditions(_conditions(self._plan), loaded.layout.dtype)
+        self._passes = Passes(loaded.layout.decoder, self._conditions)
         self._handles: list[Any] = []
         self._hooks: list[tuple[Place, _Steer]] | None = None  # made once, when first entered
         self._steps: list[Step] = []
         self._rows = self._checked(rows)
         self._bound: int | None = None
-        self._plan = _plan(loaded, self._recipes)
 
     @property
     def steers(self) -> bool:
@@ -62,12 +65,10 @@ class Overlay:
             if self._hooks is None:
                 # Ordinary tensors even when entered in inference mode: the overlay may be used outside it later.
                 with torch.inference_mode(False):
-                    self._hooks = [(place, self._prepare(sequence)) for place, sequence in self._plan]
+                    self._hooks = self._prepared()
             for place, steer in self._hooks:
                 self._install(place, steer)
-            if self._steps and (
-                len(self._recipes) > 1 or any(not isinstance(s, AllTokens) for s in self._scopes)
-            ):
+            if self._steps and (len(self._recipes) > 1 or not self._conditions.always):
                 hook = self._loaded.layout.decoder.register_forward_pre_hook(
                     self._before_pass, with_kwargs=True
                 )
@@ -105,7 +106,7 @@ class Overlay:
     @property
     def scopes(self) -> tuple[TokenScope, ...]:
         """The token scopes that occur; those by text need marks."""
-        return self._scopes
+        return tuple(dict.fromkeys(condition.scope for condition in self._conditions.conditions))
 
     def _checked(self, rows: Tensor | Sequence[int] | None) -> Tensor | None:
         if rows is None:
@@ -135,15 +136,29 @@ class Overlay:
             )
         self._bind(self._rows.repeat_interleave(batch // self._rows.shape[0]))
 
-    def _prepare(self, sequence: Sequence[tuple[Key, list[Entry]]]) -> _Steer:
+    def _prepared(self) -> list[tuple[Place, _Steer]]:
+        """What the hook of each place does: the gates it reads, then its steps."""
+        layout, device = self._loaded.layout, self._loaded.device
+        reads: dict[tuple[int, bool], list[tuple[int, Tensor]]] = {}
+        places = {_spot(place): (place, sequence) for place, sequence in self._plan}
+        for number, reading in enumerate(self._conditions.readings):
+            place = layout.place(reading.point)
+            direction = unit_length(reading.direction.detach()).to(device)
+            reads.setdefault(_spot(place), []).append((number, direction))
+            places.setdefault(_spot(place), (place, []))
+        return [(place, self._steer(sequence, reads.get(spot, []))) for spot, (place, sequence) in places.items()]
+
+    def _steer(self, sequence: Sequenced, reads: Sequence[tuple[int, Tensor]]) -> _Steer:
         layout, device = self._loaded.layout, self._loaded.device
         steps = []
-        for (operator, scope), entries in sequence:
+        for (operator, condition), entries in sequence:
             width = next(entry[0].shape[-1] for entry in entries if entry is not None)
-            steps.append(make_step(operator, self._scopes.index(scope), entries, width, layout.dtype, device))
+            when = self._conditions.conditions.index(condition)
+            steps.append(make_step(operator, when, entries, width, layout.dtype, device))
         self._steps += steps
-        everywhere = all(isinstance(scope, AllTokens) for (_, scope), _ in sequence)
-        return _Steer(tuple(steps), self._passes, steps[0] if everywhere and len(steps) == 1 else None)
+        everywhere = not reads and all(condition.always for (_, condition), _ in sequence)
+        only = steps[0] if everywhere and len(steps) == 1 else None
+        return _Steer(tuple(steps), tuple(reads), self._passes, only)
 
     def _install(self, place: Place, steer: _Steer) -> None:
         if place.reads_input:
@@ -155,17 +170,23 @@ class Overlay:
 class _Steer:
     """The hook of one place. ``only`` is its step where it has a single one, on every token: the commonest case."""
 
-    __slots__ = ("_only", "_passes", "_steps")
+    __slots__ = ("_conditions", "_only", "_passes", "_reads", "_steps")
 
-    def __init__(self, steps: tuple[Step, ...], passes: Passes, only: Step | None) -> None:
-        self._steps, self._passes, self._only = steps, passes, only
+    def __init__(
+        self, steps: tuple[Step, ...], reads: tuple[tuple[int, Tensor], ...], passes: Passes, only: Step | None
+    ) -> None:
+        self._steps, self._reads, self._passes, self._only = steps, reads, passes, only
+        self._conditions = passes.conditions
 
     def states(self, h: Tensor) -> Tensor:
         flat = h.ndim == 2
         # Some MLPs see rows and tokens as one axis; masks and per-row recipes need them apart.
         out = h.view(*self._passes.shape, -1) if flat and self._passes.shape[0] else h
+        for number, direction in self._reads:
+            if self._conditions.wants(number):
+                self._conditions.read(number, out, direction)
         for step in self._steps:
-            mask = self._passes.masks[step.scope]
+            mask = self._conditions.of(step.when)
             if mask is EVERY:
                 out = step.apply(out, None)
             elif isinstance(mask, Mask):
@@ -189,13 +210,17 @@ class _Steer:
         return args, {**kwargs, "hidden_states": self.states(h)}
 
 
-def _scopes(recipes: Sequence[Recipe]) -> tuple[TokenScope, ...]:
-    return tuple(dict.fromkeys(action.tokens for recipe in recipes for action in recipe))
+def _spot(place: Place) -> tuple[int, bool]:
+    """What tells places apart."""
+    return id(place.module), place.reads_input
 
 
-def _plan(
-    loaded: LoadedModel, recipes: Sequence[Recipe]
-) -> list[tuple[Place, list[tuple[Key, list[Entry]]]]]:
+def _conditions(plan: Sequence[tuple[Place, Sequenced]]) -> list[Condition]:
+    """The conditions of all steps, each once."""
+    return list(dict.fromkeys(condition for _, sequence in plan for (_, condition), _ in sequence))
+
+
+def _plan(loaded: LoadedModel, recipes: Sequence[Recipe]) -> list[tuple[Place, Sequenced]]:
     """For each place: the steps and, for each, every recipe's entry.
 
     Two sites can be one place (the embedding is what enters block 0): actions there act in the order written too.
@@ -213,16 +238,14 @@ def _plan(
                     raise WidthMismatch(action.directions[layer].shape[-1], wide[point], str(point))
                 place, entry = layout.place(point), entry_of(action, layer)
                 if entry is not None:
-                    spot = at.setdefault(
-                        (id(place.module), place.reads_input), (place, [[] for _ in recipes])
-                    )
-                    spot[1][r].append(((action.operator, action.tokens), entry))
+                    spot = at.setdefault(_spot(place), (place, [[] for _ in recipes]))
+                    spot[1][r].append(((action.operator, action.condition), entry))
     return [(place, _align(lists)) for place, lists in at.values()]
 
 
-def _align(lists: Sequence[Sequence[tuple[Key, Entry]]]) -> list[tuple[Key, list[Entry]]]:
-    """Steps that keep each recipe's order, sharing one step between recipes where operator and tokens agree."""
-    steps: list[tuple[Key, list[Entry]]] = []
+def _align(lists: Sequence[Sequence[tuple[Key, Entry]]]) -> Sequenced:
+    """Steps that keep each recipe's order, sharing one between recipes where operator and condition agree."""
+    steps: Sequenced = []
     for r, actions in enumerate(lists):
         at = 0
         for key, entry in _summed(actions):

@@ -8,25 +8,23 @@ the same prompt and one token more.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from steerlang.models.errors import BadBatch, ModelError
-from steerlang.models.scopes import EVERY, AllTokens, Answer, Mask, PassView, TokenScope, Whole
+from steerlang.models.conditions import Conditions, repeated
+from steerlang.models.errors import ModelError
+from steerlang.models.scopes import PassView, TokenScope
 
 
 class Passes:
-    """Follows the decoder's passes. ``masks[i]`` is scope i's answer for this one: a mask, every token, or none."""
+    """Follows the decoder's passes, and tells ``conditions`` of each."""
 
-    def __init__(self, decoder: nn.Module, scopes: Sequence[TokenScope], dtype: torch.dtype) -> None:
-        self._scopes = tuple(scopes)
-        self._positional = any(not isinstance(scope, AllTokens) for scope in scopes)
+    def __init__(self, decoder: nn.Module, conditions: Conditions) -> None:
+        self.conditions = conditions
         self._parameters = [name for name in inspect.signature(decoder.forward).parameters if name != "self"]
-        self._dtype = dtype
-        self.masks: list[Mask | Whole] = [EVERY] * len(self._scopes)
         self.shape: tuple[int, int] = (0, 0)
         self._given: Tensor | None = None
         self._marks: Mapping[TokenScope, Tensor] = {}
@@ -40,12 +38,14 @@ class Passes:
         self._marks = {scope: at[:, None] for scope, at in marks.items()}
         self._prompt = self._prompt_ids = None
         self._last_length = 0
+        self.conditions.begin()
 
     def keep(self, rows: Tensor) -> None:
         """Goes on with these rows of the batch only."""
         self._prompt = None if self._prompt is None else self._prompt[rows]
         self._given = None if self._given is None else self._given[rows]
         self._marks = {scope: at[rows] for scope, at in self._marks.items()}
+        self.conditions.keep(rows)
 
     def on_pass(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Called before each pass of the decoder with its arguments."""
@@ -57,14 +57,14 @@ class Passes:
                 "the decoder was called without tokens", "call the model with input_ids or inputs_embeds"
             )
         self.shape = (tokens.shape[0], tokens.shape[1])
-        if not self._positional:
+        if self.conditions.always:
             return
         cache = given.get("past_key_values")
         past = int(cache.get_seq_length()) if cache is not None else 0
         view = self._view(
             ids if isinstance(ids, Tensor) else None, given.get("attention_mask"), past, tokens.device
         )
-        self.masks = [_mask(scope.answer(view), self._dtype) for scope in self._scopes]
+        self.conditions.on_pass(view)
 
     def _view(self, ids: Tensor | None, mask: Any, past: int, device: torch.device) -> PassView:
         batch, length = self.shape
@@ -74,8 +74,8 @@ class Passes:
             self._prompt = self._prompt_lengths(ids, positions)
             self._last_length = length
         assert self._prompt is not None
-        prompt = _repeat(self._prompt, batch, "prompt lengths")
-        marks = {scope: _repeat(at, batch, "marks") for scope, at in self._marks.items()}
+        prompt = repeated(self._prompt, batch, "prompt lengths")
+        marks = {scope: repeated(at, batch, "marks") for scope, at in self._marks.items()}
         return PassView(positions, prompt, after, marks)
 
     def _prompt_lengths(self, ids: Tensor | None, positions: Tensor) -> Tensor:
@@ -110,19 +110,3 @@ def _positions(mask: Any, past: int, batch: int, length: int, device: torch.devi
         )
     counted = mask.long().cumsum(-1)[:, -length:] - 1
     return torch.where(mask[:, -length:] > 0, counted, -1)
-
-
-def _repeat(values: Tensor, batch: int, what: str) -> Tensor:
-    """One entry a row; beams repeat each row contiguously."""
-    if values.shape[0] == batch:
-        return values
-    if batch % values.shape[0]:
-        raise BadBatch(f"{what} for {values.shape[0]} rows, in a batch of {batch}", "begin a new batch first")
-    return values.repeat_interleave(batch // values.shape[0], dim=0)
-
-
-def _mask(answer: Answer, dtype: torch.dtype) -> Mask | Whole:
-    if isinstance(answer, Whole):
-        return answer
-    where = answer[..., None]
-    return Mask(where, where.to(dtype))

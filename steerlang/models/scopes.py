@@ -28,10 +28,15 @@ Answer = Tensor | Whole
 
 
 class Mask(NamedTuple):
-    """The tokens of a pass that a scope takes, ``[B, T, 1]``: as bool, and as 0 and 1 in the states' dtype."""
+    """The tokens of a pass on which an action acts, and how strongly, ``[B, T, 1]`` or broadcast to it.
+
+    ``where`` is bool; ``weight`` is 0 where it is false and the schedule's factor (1 without one) elsewhere, in the
+    states' dtype; ``factor`` is the schedule's factor in float32, None without a schedule.
+    """
 
     where: Tensor
     weight: Tensor
+    factor: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -23,53 +23,54 @@ Entry = (
 
 
 class Step(ABC):
-    """One operation at a place. ``scope`` indexes the masks of the pass; tensors are ``[R, …]`` over recipes."""
+    """One operation at a place. ``when`` indexes the masks of the pass; tensors are ``[R, …]`` over recipes."""
 
-    def __init__(self, scope: int, active: Sequence[bool], device: torch.device) -> None:
-        self.scope = scope
+    def __init__(self, when: int, active: Sequence[bool], device: torch.device) -> None:
+        self.when = when
         self._active = torch.tensor(active, device=device)
         self._all_active = all(active)
         self._rows: Tensor | None = None
 
     def bind(self, rows: Tensor | None) -> None:
         """Takes the recipe of each row ``[B]``; None when there is one recipe, which then serves any batch."""
-        index = torch.zeros(1, dtype=torch.long, device=self._active.device) if rows is None else rows
-        self._rows = None if self._all_active else self._active[index][:, None, None]
-        self._take(index)
+        self._rows = None if self._all_active or rows is None else self._active[rows][:, None, None]
+        self._take(rows)
 
     def apply(self, h: Tensor, mask: Mask | None) -> Tensor:
         """New states for ``h [B, T, D]`` where the mask says (None: everywhere); others stay to the bit."""
-        steered = self._compute(h)
+        steered = self._compute(h, None if mask is None else mask.factor)
         where = None if mask is None else mask.where
         if self._rows is not None:
             where = self._rows if where is None else where & self._rows
         return steered if where is None else torch.where(where, steered, h)
 
     @abstractmethod
-    def _take(self, index: Tensor) -> None: ...
+    def _take(self, index: Tensor | None) -> None:
+        """Takes the entries of these recipes, one a row (None: the first serves all rows)."""
 
     @abstractmethod
-    def _compute(self, h: Tensor) -> Tensor: ...
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
+        """The states steered everywhere, the scale times ``factor [B, T, 1]`` (float32; None: 1)."""
 
 
 class AddStep(Step):
     """Free addition: a zero delta changes nothing, so rows need no mask."""
 
     def __init__(
-        self, scope: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
+        self, when: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
     ) -> None:
-        super().__init__(scope, [True] * len(entries), device)
+        super().__init__(when, [True] * len(entries), device)
         self._table = _deltas(entries, width, device).to(dtype)
-        self._delta = self._table[:1, None]
+        self._delta = _chosen(self._table[:, None], None)
 
-    def _take(self, index: Tensor) -> None:
-        self._delta = self._table[index][:, None]
+    def _take(self, index: Tensor | None) -> None:
+        self._delta = _chosen(self._table[:, None], index)
 
     def apply(self, h: Tensor, mask: Mask | None) -> Tensor:
         return h + self._delta if mask is None else steering.add_masked(h, self._delta, mask.weight)
 
-    def _compute(self, h: Tensor) -> Tensor:
-        return h + self._delta
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
+        raise NotImplementedError("free addition has masks that carry the factor")
 
 
 class NormedAddStep(Step):
@@ -77,112 +78,116 @@ class NormedAddStep(Step):
 
     def __init__(
         self,
-        scope: int,
+        when: int,
         entries: Sequence[Entry],
         width: int,
         device: torch.device,
         norm: Literal["keep", "cap"],
     ) -> None:
-        super().__init__(scope, [_acts(entry) for entry in entries], device)
+        super().__init__(when, [_acts(entry) for entry in entries], device)
         self._table = _deltas(entries, width, device)
-        self._delta = self._table[:1, None]
         self._operator = steering.add_keep if norm == "keep" else steering.add_cap
+        self._take(None)
 
-    def _take(self, index: Tensor) -> None:
-        self._delta = self._table[index][:, None]
+    def _take(self, index: Tensor | None) -> None:
+        self._delta = _chosen(self._table[:, None], index)
 
-    def _compute(self, h: Tensor) -> Tensor:
-        return self._operator(h, self._delta)
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
+        return self._operator(h, self._delta, factor)
 
 
 class RotateStep(Step):
     """In-context-vector rotation; the weights are λ_i/N."""
 
     def __init__(
-        self, scope: int, entries: Sequence[Entry], width: int, device: torch.device, gain: bool
+        self, when: int, entries: Sequence[Entry], width: int, device: torch.device, gain: bool
     ) -> None:
-        super().__init__(scope, [_acts(entry) for entry in entries], device)
-        most = max(len(entry[1]) for entry in entries if entry is not None)
-        self._all_units = torch.zeros(len(entries), most, width, device=device)
-        self._all_weights = torch.zeros(len(entries), 1, most, device=device)
+        super().__init__(when, [_acts(entry) for entry in entries], device)
+        self._all_units = _units(entries, width, device)
+        weights = torch.zeros(self._all_units.shape[:2], device=device)
         for r, entry in enumerate(entries):
             if entry is not None:
-                vectors, scales = entry
-                self._all_units[r, : len(scales)] = steering.unit_length(vectors)
-                self._all_weights[r, 0, : len(scales)] = torch.tensor(scales) / len(scales)
+                weights[r, : len(entry[1])] = torch.tensor(entry[1]) / len(entry[1])
+        self._all_pushes = weights[..., None] * self._all_units
         self._gain = gain
-        self._take(torch.zeros(1, dtype=torch.long, device=device))
+        self._take(None)
 
-    def _take(self, index: Tensor) -> None:
-        self._units, self._weights = self._all_units[index], self._all_weights[index]
-        self._push = self._weights @ self._units
+    def _take(self, index: Tensor | None) -> None:
+        self._units, self._pushes = _chosen(self._all_units, index), _chosen(self._all_pushes, index)
+        self._push = self._pushes.sum(-2, keepdim=True)
 
-    def _compute(self, h: Tensor) -> Tensor:
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
         if self._gain:
-            return steering.rotate(h, self._units, self._weights)
-        return steering.rotate_plain(h, self._push)
+            return steering.rotate(h, self._units, self._pushes, factor)
+        return steering.rotate_plain(h, self._push, factor)
 
 
 class AblateStep(Step):
     """Takes the span of each recipe's vectors out of the state."""
 
-    def __init__(self, scope: int, entries: Sequence[Entry], width: int, device: torch.device) -> None:
-        super().__init__(scope, [_acts(entry) for entry in entries], device)
-        most = max(len(entry[1]) for entry in entries if entry is not None)
-        self._bases = torch.zeros(len(entries), most, width, device=device)
-        self._strengths = torch.zeros(len(entries), 1, 1, device=device)
+    def __init__(self, when: int, entries: Sequence[Entry], width: int, device: torch.device) -> None:
+        super().__init__(when, [_acts(entry) for entry in entries], device)
+        self._bases = torch.zeros(len(entries), _most(entries), width, device=device)
         for r, entry in enumerate(entries):
             if entry is not None:
                 basis = steering.orthonormal_basis(entry[0])
                 self._bases[r, : basis.shape[0]] = basis
-                self._strengths[r] = entry[1][0]
-        self._take(torch.zeros(1, dtype=torch.long, device=device))
+        self._all_pulls = -_strengths(entries, device) * self._bases
+        self._take(None)
 
-    def _take(self, index: Tensor) -> None:
-        self._basis, self._strength = self._bases[index], self._strengths[index]
+    def _take(self, index: Tensor | None) -> None:
+        self._basis, self._pulls = _chosen(self._bases, index), _chosen(self._all_pulls, index)
 
-    def _compute(self, h: Tensor) -> Tensor:
-        return steering.ablate(h, self._basis, self._strength)
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
+        return steering.ablate(h, self._basis, self._pulls, factor)
 
 
 class ClampStep(Step):
-    """Sets the component along a direction."""
+    """Sets the component along a direction, or goes a share of the way."""
 
     def __init__(
-        self, scope: int, entries: Sequence[Entry], width: int, device: torch.device, to: float
+        self, when: int, entries: Sequence[Entry], width: int, device: torch.device, to: float
     ) -> None:
-        super().__init__(scope, [_acts(entry) for entry in entries], device)
+        super().__init__(when, [_acts(entry) for entry in entries], device)
         self._to = torch.tensor(to, device=device)
-        self._units = steering.unit_length(_deltas(entries, width, device))
-        self._unit = self._units[:1, None]
+        self._units = _units(entries, width, device)
+        self._pushes = _strengths(entries, device) * self._units
+        self._take(None)
 
-    def _take(self, index: Tensor) -> None:
-        self._unit = self._units[index][:, None]
+    def _take(self, index: Tensor | None) -> None:
+        self._unit, self._push = _chosen(self._units, index), _chosen(self._pushes, index)
 
-    def _compute(self, h: Tensor) -> Tensor:
-        return steering.clamp(h, self._unit, self._to)
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
+        return steering.clamp(h, self._unit, self._to, self._push, factor)
 
 
 class ReplaceStep(Step):
-    """Sets the state."""
+    """Sets the state, or goes a share of the way."""
 
     def __init__(
-        self, scope: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
+        self, when: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
     ) -> None:
-        super().__init__(scope, [_acts(entry) for entry in entries], device)
-        self._states = _deltas(entries, width, device).to(dtype)
-        self._state = self._states[:1, None]
+        super().__init__(when, [_acts(entry) for entry in entries], device)
+        self._states = torch.zeros(len(entries), 1, width, dtype=dtype, device=device)
+        for r, entry in enumerate(entries):
+            if entry is not None:
+                self._states[r, 0] = entry[0][0]
+        self._strengths = _strengths(entries, device)
+        self._whole = all(entry is None or entry[1][0] == 1.0 for entry in entries)
+        self._take(None)
 
-    def _take(self, index: Tensor) -> None:
-        self._state = self._states[index][:, None]
+    def _take(self, index: Tensor | None) -> None:
+        self._state, self._strength = _chosen(self._states, index), _chosen(self._strengths, index)
 
-    def _compute(self, h: Tensor) -> Tensor:
-        return self._state.expand_as(h)
+    def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
+        if self._whole and factor is None:
+            return self._state.expand_as(h)
+        return steering.towards(h, self._state, self._strength if factor is None else factor * self._strength)
 
 
 def make_step(
     operator: Operator,
-    scope: int,
+    when: int,
     entries: Sequence[Entry],
     width: int,
     dtype: torch.dtype,
@@ -191,15 +196,15 @@ def make_step(
     """The step of an operator, for the entries of all recipes."""
     if isinstance(operator, Add):
         if operator.norm == "free":
-            return AddStep(scope, entries, width, dtype, device)
-        return NormedAddStep(scope, entries, width, device, operator.norm)
+            return AddStep(when, entries, width, dtype, device)
+        return NormedAddStep(when, entries, width, device, operator.norm)
     if isinstance(operator, Rotate):
-        return RotateStep(scope, entries, width, device, operator.gain == "anti_alignment")
+        return RotateStep(when, entries, width, device, operator.gain == "anti_alignment")
     if isinstance(operator, Ablate):
-        return AblateStep(scope, entries, width, device)
+        return AblateStep(when, entries, width, device)
     if isinstance(operator, Clamp):
-        return ClampStep(scope, entries, width, device, operator.to)
-    return ReplaceStep(scope, entries, width, dtype, device)
+        return ClampStep(when, entries, width, device, operator.to)
+    return ReplaceStep(when, entries, width, dtype, device)
 
 
 def entry_of(action: SteeringAction, layer: int) -> Entry:
@@ -222,3 +227,28 @@ def _deltas(entries: Sequence[Entry], width: int, device: torch.device) -> Tenso
         if entry is not None:
             table[r] = (torch.tensor(entry[1], dtype=torch.float64) @ entry[0].double().cpu()).float()
     return table
+
+
+def _chosen(table: Tensor, index: Tensor | None) -> Tensor:
+    """The entries ``[B, K, D]`` of the recipes of a batch; of the first recipe ``[K, D]``, for rows of any number."""
+    return table[0] if index is None else table[index]
+
+
+def _most(entries: Sequence[Entry]) -> int:
+    """The largest number of vectors of a recipe."""
+    return max(len(entry[1]) for entry in entries if entry is not None)
+
+
+def _units(entries: Sequence[Entry], width: int, device: torch.device) -> Tensor:
+    """The vectors of each recipe at length 1 ``[R, N, D]``, float32, zero where it has none or fewer."""
+    table = torch.zeros(len(entries), _most(entries), width, device=device)
+    for r, entry in enumerate(entries):
+        if entry is not None:
+            table[r, : len(entry[1])] = steering.unit_length(entry[0])
+    return table
+
+
+def _strengths(entries: Sequence[Entry], device: torch.device) -> Tensor:
+    """The first scale of each recipe ``[R, 1, 1]``, float32, 0 where it has none."""
+    found = [0.0 if entry is None else entry[1][0] for entry in entries]
+    return torch.tensor(found, device=device)[:, None, None]

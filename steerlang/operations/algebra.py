@@ -52,7 +52,8 @@ def _sum(task: Task, _: Context) -> Payload:
     total = numpy.zeros_like(vectors[0].directions)
     for weight, vector in zip(weights, vectors, strict=True):
         total = total + numpy.float32(weight) * vector.directions
-    return vectors[0].derived(total, _document(task, weights=list(weights))).payload()
+    document = _document(task, weights=list(weights))
+    return vectors[0].derived(total, document, same_lines=len(vectors) == 1 and weights[0] != 0).payload()
 
 
 def _mix(task: Task, _: Context) -> Payload:
@@ -69,7 +70,7 @@ def _mix(task: Task, _: Context) -> Payload:
 
 def _unit(task: Task, _: Context) -> Payload:
     (vector,) = _vectors(task)
-    return vector.derived(vector.directions / _norms(vector), _document(task)).payload()
+    return vector.derived(vector.directions / _norms(vector), _document(task), same_lines=True).payload()
 
 
 def _orthogonalize(task: Task, _: Context) -> Payload:

@@ -66,6 +66,7 @@ def _extract(task: Task, _: Context) -> Payload:
         options["method"],
         _document(report),
         provenance,
+        report.max_projection.numpy(),
     ).payload()
 
 

@@ -14,7 +14,7 @@ from steerlang.models.loading import LoadedModel
 from steerlang.models.tokens import TokenisedItem, tokenise
 
 from .model_errors import as_diagnostics
-from .recipes import Value, identity_of, recipe_of
+from .recipes import identity_of, recipe_of
 from .rendering import tokenised, vocabulary_of, within
 from .resources import Resources
 from .text import text_of
@@ -87,12 +87,13 @@ def _payload(
 
 
 def continue_texts(
-    loaded: LoadedModel, node: Node, value: Value, texts: Sequence[str], max_new_tokens: int
+    loaded: LoadedModel, recipes: Sequence[Recipe], rows: Sequence[int], texts: Sequence[str], max_new_tokens: int
 ) -> list[str]:
-    """Greedy continuations of plain texts by a model of a run."""
-    _, recipe = recipe_of(node, value)
+    """Greedy continuations of plain texts, text i under recipe `rows[i]`."""
+    if not texts:
+        return []
     items = tokenise(loaded.tokenizer, texts)
-    return [r.text for r in generate(loaded, items, max_new_tokens=max_new_tokens, recipes=(recipe,))]
+    return [r.text for r in generate(loaded, items, max_new_tokens=max_new_tokens, recipes=recipes, rows=rows)]
 
 
 OPERATIONS = {"generate": Generate()}

@@ -27,6 +27,8 @@ class SteeringVector:
     tokens       which tokens were read
     model        id and digest of the weights they were read from
     method       how they were made: method with version and options, or the arithmetic
+    max_projections  float32 `[L]`: the largest |h·v̂| of the states it was read from, v̂ the direction at length 1; what
+                 `unit = max_activation` scales by. None where it is not known: vectors combined of several
     report       how good the extraction is, by layer (see `steerlang.kernels.quality`); empty for derived vectors
     """
 
@@ -39,6 +41,7 @@ class SteeringVector:
     method: Mapping[str, Json]
     report: Mapping[str, list[float] | None] = field(default_factory=dict)
     provenance: Mapping[str, Json] = field(default_factory=dict)
+    max_projections: NDArray[np.float32] | None = None
 
     @property
     def width(self) -> int:
@@ -54,14 +57,26 @@ class SteeringVector:
     def at(self, layers: tuple[int, ...]) -> SteeringVector:
         """The vector at some of its layers."""
         places = [self.layers.index(x) for x in layers]
+        largest = None if self.max_projections is None else self.max_projections[places]
         report = {k: v if v is None else [v[i] for i in places] for k, v in self.report.items()}
         return replace(
-            self, layers=layers, directions=self.directions[places], state_norms=self.state_norms[places], report=report
+            self,
+            layers=layers,
+            directions=self.directions[places],
+            state_norms=self.state_norms[places],
+            report=report,
+            max_projections=largest,
         )
 
-    def derived(self, directions: NDArray[np.float32], method: Mapping[str, Json]) -> SteeringVector:
-        """A vector computed from this one: the same place, other directions, no extraction report."""
-        return replace(self, directions=directions, method=method, report={})
+    def derived(
+        self, directions: NDArray[np.float32], method: Mapping[str, Json], same_lines: bool = False
+    ) -> SteeringVector:
+        """A vector computed from this one: the same place, other directions, no extraction report.
+
+        `same_lines`: each direction is a multiple of what it was, so the states' largest projections still hold.
+        """
+        largest = self.max_projections if same_lines else None
+        return replace(self, directions=directions, method=method, report={}, max_projections=largest)
 
     def payload(self) -> Payload:
         """The form it is stored in."""
@@ -74,13 +89,17 @@ class SteeringVector:
             "report": dict(self.report),
             "provenance": dict(self.provenance),
         }
-        return Payload(KIND, meta, {"directions": self.directions, "state_norms": self.state_norms})
+        tensors = {"directions": self.directions, "state_norms": self.state_norms}
+        if self.max_projections is not None:
+            tensors["max_projections"] = self.max_projections
+        return Payload(KIND, meta, tensors)
 
     @classmethod
     def of(cls, payload: Payload) -> SteeringVector:
         import numpy
 
         meta: Mapping[str, Any] = payload.meta
+        largest = payload.tensors.get("max_projections")
         return cls(
             tuple(meta["layers"]),
             numpy.asarray(payload.tensors["directions"]),
@@ -91,4 +110,5 @@ class SteeringVector:
             meta["method"],
             meta["report"],
             meta["provenance"],
+            None if largest is None else numpy.asarray(largest),
         )

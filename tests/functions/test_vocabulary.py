@@ -72,7 +72,7 @@ def test_every_selector_that_is_offered_exists() -> None:
     assert set(STEER_WORDS) == set(TOKENS_STEERED.words)
 
 
-PROGRAM = """model k = apply(m, add(v), rotate(v), ablate(v), clamp(v, to = 1), replace(v))
+PROGRAM = """model k = apply(m, replace(v), add(v), rotate(v), ablate(v), clamp(v, to = 1))
 vector w = 0.5 * v + mix([v, unit(v)]) - orthogonalize(v, to = random_like(v))[3]
 vector w2 = 0.5 * v + mix([v, unit(v)]) - orthogonalize(v, to = random_like(v))
 vector w3 = w2[3..4]

@@ -22,3 +22,13 @@ def test_layer_by_layer_gives_the_same_numbers(sources: int, targets: int) -> No
         assert (made is None) == (expected is None), name
         if expected is not None:
             torch.testing.assert_close(made, expected, equal_nan=True)
+
+
+def test_the_largest_projection_is_over_both_sides_on_the_unit_direction() -> None:
+    generator = torch.Generator().manual_seed(1)
+    x, y = (torch.randn(n, 3, 8, generator=generator) for n in (6, 9))
+    found, report = by_layer(mean_difference, x, y, seed=0)
+    for layer in range(3):
+        v = found.directions[layer].double()
+        along = [abs(float(h[layer].double() @ v / v.norm())) for h in (*x, *y)]
+        assert report.max_projection[layer].item() == pytest.approx(max(along), rel=1e-5)

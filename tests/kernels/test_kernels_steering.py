@@ -68,19 +68,20 @@ def test_zero_delta_is_the_identity_to_the_bit(seed: int, dtype: torch.dtype) ->
 @settings(STEADY, max_examples=40)
 @given(seed=SEEDS, weight=st.floats(-3, 3), n=st.integers(1, 3), gain=st.booleans())
 def test_rotate_preserves_norms(seed: int, weight: float, n: int, gain: bool) -> None:
-    h, units = states(seed), steering.unit_length(vectors(seed, n))[None]
-    weights = torch.full((1, 1, n), weight / n)
-    out = steering.rotate(h, units, weights) if gain else steering.rotate_plain(h, weights @ units)
+    h, units = states(seed), steering.unit_length(vectors(seed, n))
+    pushes = weight / n * units
+    out = steering.rotate(h, units, pushes) if gain else steering.rotate_plain(h, pushes.sum(0))
     torch.testing.assert_close(out.norm(dim=-1), h.norm(dim=-1), rtol=1e-5, atol=1e-5)
 
 
 def test_rotate_by_hand() -> None:
     """m = (2, 0) and v along (0, 1) with λ = 1 turns by 45°; v opposite to m doubles its weight."""
     m = torch.tensor([[[2.0, 0.0]]])
-    across = steering.rotate(m, torch.tensor([[[0.0, 1.0]]]), torch.tensor([[[1.0]]]))
+    up = torch.tensor([[0.0, 1.0]])
+    across = steering.rotate(m, up, up)
     torch.testing.assert_close(across, torch.tensor([[[math.sqrt(2), math.sqrt(2)]]]))
-    opposite = torch.tensor([[[-1.0, 0.0]]])
-    torch.testing.assert_close(steering.rotate(m, opposite, torch.tensor([[[0.6]]])), -m)  # 1 − 2·0.6 < 0
+    opposite = torch.tensor([[-1.0, 0.0]])
+    torch.testing.assert_close(steering.rotate(m, opposite, 0.6 * opposite), -m)  # 1 − 2·0.6 < 0
     torch.testing.assert_close(steering.rotate_plain(m, 0.6 * opposite), m)  # 1 − 0.6 > 0
 
 
@@ -88,9 +89,8 @@ def test_rotate_by_hand() -> None:
 @given(seed=SEEDS, gain=st.booleans())
 def test_scale_a_tenth_turns_by_at_most_the_published_angle(seed: int, gain: bool) -> None:
     """With λ = 0.1 and gain at most 2 the turn is at most arctan-like 11.6°; without gain, 5.8°."""
-    h, units = states(seed), steering.unit_length(vectors(seed))[None]
-    weights = torch.full((1, 1, 1), 0.1)
-    out = steering.rotate(h, units, weights) if gain else steering.rotate_plain(h, weights @ units)
+    h, units = states(seed), steering.unit_length(vectors(seed))
+    out = steering.rotate(h, units, 0.1 * units) if gain else steering.rotate_plain(h, 0.1 * units)
     cosine = torch.nn.functional.cosine_similarity(h.double(), out.double(), dim=-1).clamp(-1, 1)
     angle = torch.rad2deg(torch.arccos(cosine)).max()
     assert float(angle) <= (8.2 if gain else 5.8)
@@ -99,8 +99,9 @@ def test_scale_a_tenth_turns_by_at_most_the_published_angle(seed: int, gain: boo
 def test_vectors_share_the_division_and_zero_vectors_count() -> None:
     h, pair = states(3), vectors(3, 2)
     zero = torch.stack([pair[0], torch.zeros(8)])
-    with_zero = steering.rotate(h, steering.unit_length(zero)[None], torch.tensor([[[0.2, 0.7]]]) / 2)
-    alone = steering.rotate(h, steering.unit_length(pair[:1])[None], torch.tensor([[[0.1]]]))
+    units = steering.unit_length(zero)
+    with_zero = steering.rotate(h, units, torch.tensor([[0.2], [0.7]]) / 2 * units)
+    alone = steering.rotate(h, units[:1], 0.1 * units[:1])
     torch.testing.assert_close(with_zero, alone)
 
 
@@ -112,14 +113,15 @@ def test_dtype_and_shape_stay(seed: int, dtype: torch.dtype) -> None:
     made = [
         steering.add_keep(h, v[0]),
         steering.add_cap(h, v[0]),
-        steering.rotate(h, units[None], torch.tensor([[[0.3]]])),
-        steering.rotate_plain(h, units[None] * 0.3),
-        steering.ablate(h, steering.orthonormal_basis(v)[None], torch.tensor(1.0)),
-        steering.clamp(h, units[None], torch.tensor(2.0)),
+        steering.rotate(h, units, units * 0.3),
+        steering.rotate_plain(h, units * 0.3),
+        steering.ablate(h, units, -units),
+        steering.clamp(h, units, torch.tensor(2.0), units),
         steering.replace(h, v[0]),
+        steering.towards(h, v[0], torch.full((2, 3, 1), 0.25)),
     ]
     assert all(out.dtype == dtype and out.shape == h.shape for out in made)
-    flat = steering.rotate(h.reshape(6, 8), units[None], torch.tensor([[[0.3]]]))
+    flat = steering.rotate(h.reshape(6, 8), units, units * 0.3)
     assert torch.equal(flat.reshape(2, 3, 8), made[2])
 
 
@@ -130,22 +132,75 @@ def test_ablation_takes_the_span_out_once_and_for_all(seed: int) -> None:
     v[2] = 2 * v[0] - v[1]  # the span has two dimensions
     basis = steering.orthonormal_basis(v)
     assert basis.shape == (2, 8)
-    out = steering.ablate(h, basis[None], torch.tensor(1.0))
+    out = steering.ablate(h, basis, -basis)
     torch.testing.assert_close(out @ v.T, torch.zeros(2, 3, 3), rtol=0, atol=2e-4)
-    torch.testing.assert_close(
-        steering.ablate(out, basis[None], torch.tensor(1.0)), out, rtol=1e-5, atol=1e-5
-    )
-    half = steering.ablate(h, basis[None], torch.tensor(0.5))
+    torch.testing.assert_close(steering.ablate(out, basis, -basis), out, rtol=1e-5, atol=1e-5)
+    half = steering.ablate(h, basis, -0.5 * basis)
     torch.testing.assert_close(half, (h + out) / 2, rtol=1e-5, atol=1e-5)
 
 
 def test_clamp_sets_one_component_and_replace_sets_all() -> None:
     h, unit = states(4), steering.unit_length(vectors(4))
-    out = steering.clamp(h, unit[None], torch.tensor(3.0))
+    out = steering.clamp(h, unit, torch.tensor(3.0), unit)
     torch.testing.assert_close(out @ unit[0], torch.full((2, 3), 3.0), rtol=1e-5, atol=1e-5)
     rest = out - (out @ unit[0])[..., None] * unit[0]
     torch.testing.assert_close(rest, h - (h @ unit[0])[..., None] * unit[0], rtol=1e-4, atol=1e-4)
     assert torch.equal(steering.replace(h, unit[0]), unit[0].expand(2, 3, 8))
+    half = torch.full((2, 3, 1), 0.5)
+    torch.testing.assert_close(steering.clamp(h, unit, torch.tensor(3.0), 0.5 * unit), (h + out) / 2)
+    torch.testing.assert_close(steering.clamp(h, unit, torch.tensor(3.0), unit, half), (h + out) / 2)
+    torch.testing.assert_close(steering.towards(h, unit[0], half), (h + unit[0]) / 2)
+
+
+@settings(STEADY, max_examples=30)
+@given(seed=SEEDS, dtype=DTYPES)
+def test_nothing_changes_its_input_and_recording_gradients_changes_no_result(seed: int, dtype: torch.dtype) -> None:
+    """Without gradients results are made in place, on tensors of the operator's own."""
+    h, v = states(seed, dtype), vectors(seed, 2)
+    units, one = steering.unit_length(v), steering.unit_length(v[:1])
+    factor = torch.rand(2, 3, 1, generator=torch.Generator().manual_seed(seed))
+    calls = [
+        lambda x, f: steering.add_keep(x, v[0], f),
+        lambda x, f: steering.add_cap(x, v[0], f),
+        lambda x, f: steering.rotate(x, units, 0.3 * units, f),
+        lambda x, f: steering.rotate(x, one, 0.3 * one, f),
+        lambda x, f: steering.rotate_plain(x, 0.3 * one, f),
+        lambda x, f: steering.ablate(x, one, -one, f),
+        lambda x, f: steering.clamp(x, one, torch.tensor(1.0), one, f),
+    ]
+    for call in calls:
+        for scheduled in (None, factor):
+            leaf = h.float().requires_grad_() if dtype is torch.float32 else h.clone().requires_grad_()
+            recorded = call(leaf, scheduled)
+            recorded.float().square().sum().backward()
+            assert leaf.grad is not None
+            before, times = h.clone(), factor.clone()
+            with torch.no_grad():
+                torch.testing.assert_close(call(h, scheduled), recorded.detach(), rtol=0, atol=0)
+            assert torch.equal(h, before)
+            assert torch.equal(factor, times)
+
+
+@settings(STEADY, max_examples=30)
+@given(seed=SEEDS)
+def test_a_factor_of_each_token_is_the_scale_of_each_token(seed: int) -> None:
+    h, v = states(seed), vectors(seed, 2)
+    units = steering.unit_length(v)
+    factor = torch.rand(2, 3, 1, generator=torch.Generator().manual_seed(seed))
+    pairs = [
+        (lambda x, s: steering.add_keep(x, s * v[0]), lambda x: steering.add_keep(x, v[0], factor)),
+        (lambda x, s: steering.add_cap(x, s * v[0]), lambda x: steering.add_cap(x, v[0], factor)),
+        (lambda x, s: steering.rotate(x, units, s * units), lambda x: steering.rotate(x, units, units, factor)),
+        (lambda x, s: steering.rotate_plain(x, s * units[:1]), lambda x: steering.rotate_plain(x, units[:1], factor)),
+        (lambda x, s: steering.ablate(x, units[:1], -s * units[:1]),
+         lambda x: steering.ablate(x, units[:1], -units[:1], factor)),
+    ]  # fmt: skip
+    for by_scale, by_factor in pairs:
+        found = by_factor(h)
+        for row in range(2):
+            for token in range(3):
+                wanted = by_scale(h[row : row + 1, token : token + 1], float(factor[row, token]))
+                torch.testing.assert_close(found[row, token], wanted[0, 0], rtol=1e-4, atol=1e-4)
 
 
 def test_units() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -132,3 +133,17 @@ def test_a_vector_comes_back_from_its_stored_form() -> None:
         A.report,
         A.provenance,
     )
+
+
+def test_largest_projections_stay_with_multiples_alone() -> None:
+    known = replace(A, max_projections=np.array([3.0, 4.0, 5.0], np.float32))
+
+    def largest(operation: str, *vectors: SteeringVector, **options: Any) -> Any:
+        return SteeringVector.of(carry_out(operation, [v.payload() for v in vectors], **options)).max_projections
+
+    np.testing.assert_array_equal(largest("vector.sum", known, weights=[-2.0]), [3, 4, 5])
+    np.testing.assert_array_equal(largest("vector.unit", known), [3, 4, 5])
+    np.testing.assert_array_equal(largest("vector.restrict", known, layers=[5]), [5])
+    assert largest("vector.sum", known, B, weights=[1.0, 1.0]) is None
+    assert largest("vector.orthogonalize", known, B) is None
+    assert largest("vector.random_like", known, seed=0) is None

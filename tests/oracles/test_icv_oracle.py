@@ -98,7 +98,7 @@ def test_directions(rank: int) -> None:
 def test_one_call_of_the_operator() -> None:
     vectors = torch.tensor(np.stack([NUMBERS["icv"][0], NUMBERS["icv2"][0]]))
     states = torch.tensor(NUMBERS["layer_in"])
-    out = rotate(states, unit_length(vectors)[None], torch.tensor([[[0.1, 0.2]]]) / 2)
+    out = rotate(states, unit_length(vectors), torch.tensor([[0.1], [0.2]]) / 2 * unit_length(vectors))
     assert relative(out.numpy(), NUMBERS["layer_out.fp32"]) < BOUND
 
 

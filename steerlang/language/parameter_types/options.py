@@ -76,7 +76,7 @@ class Methods(ParameterType):
         if method is None:
             return not_an_option(scope, name, tuple(m.name for m in self.methods))
         arguments = expr.arguments if isinstance(expr, tree.Call) else ()
-        bound = scope.bind(f"`{method.name}`", (), method.parameters, arguments, expr.span)
+        bound = scope.bind(f"`{method.name}`", method.subjects, method.parameters, arguments, expr.span)
         if t.is_broken(bound.values()):
             return t.Poison(WORD, expr.span)
         axes = union(*(b.axes for b in bound.values()))
@@ -89,7 +89,7 @@ def _method_function(method: Method) -> Any:
     def choose(call: Call, _: Any) -> MethodChoice:
         return MethodChoice(method, dict(call.values))
 
-    return Function(method.name, method.help, "method", (), method.parameters, WORD, choose)
+    return Function(method.name, method.help, "method", method.subjects, method.parameters, WORD, choose)
 
 
 @dataclass(frozen=True, slots=True)
