@@ -1,10 +1,13 @@
-"""Models: loading, where things are in them, reading states, steering, generating, scoring.
+"""Models: loading, where things are in them, reading states, steering, generating, scoring, classifying.
 
 The public names are re-exported here; everything else is this room's own business.
 """
 
 from steerlang.models.actions import Ablate, Add, Clamp, Operator, Recipe, Replace, Rotate, SteeringAction
 from steerlang.models.capture import CaptureRequest, CaptureResult, capture, result_shape
+from steerlang.models.class_heads import Head
+from steerlang.models.classifiers import Classifier, load_classifier
+from steerlang.models.encoding import Batch
 from steerlang.models.errors import ModelError
 from steerlang.models.generation import Generated, Sampling, generate
 from steerlang.models.layout import Layout, LayoutOverride
@@ -36,10 +39,13 @@ __all__ = [
     "RESIDUAL_IN",
     "Ablate",
     "Add",
+    "Batch",
     "CaptureRequest",
     "CaptureResult",
     "Clamp",
+    "Classifier",
     "Generated",
+    "Head",
     "Layout",
     "LayoutOverride",
     "Likelihoods",
@@ -59,6 +65,7 @@ __all__ = [
     "capture",
     "generate",
     "load",
+    "load_classifier",
     "log_likelihoods",
     "mean_kl",
     "module_site",

@@ -395,3 +395,34 @@ def test_numbers_are_what_the_bootstrap_says():
     same = np.random.default_rng(0).integers(0, 2, 50).astype(float).tolist()
     assert ratio_of_means(same, same).interval == (1.0, 1.0)  # the two scores of a sample are drawn together
     assert math.isnan(ratio_of_means([1.0], [0.0]).value)
+
+
+def test_images_without_the_package_that_reads_them(said, monkeypatch):
+    from steerlang.api import running
+
+    real = running.find_spec
+    monkeypatch.setattr(running, "find_spec", lambda name: None if name == "PIL" else real(name))
+    text = VIT + "metric top1 = accuracy(base, pets)"
+    assert said(text) == []
+    ((code, message, _),) = said(text, run=True)
+    assert (code, message) == ("SL512", "reading images needs `pillow`")
+    words = 'model m = hf("bert")\ndata d = jsonl("data/lines.jsonl", text = "line", label = "mood")\n'
+    assert said(words + "metric top1 = accuracy(m, d)", run=True) == []
+
+
+def test_a_sweep_of_edits_is_measured_point_by_point(place, run):
+    found = run(
+        VIT
+        + """
+        sweep  s    = [0.0, 0.4, 1.0]
+        model  part = base + s * tau
+        metric loss = cross_entropy(part, pets)
+        metric low  = cross_entropy(part, pets, head = base)
+        metric best = loss[s = argmin(loss, over = s)] - loss[s = 0.0]
+        metric ends = cross_entropy([base, tuned], pets)
+        """
+    )
+    assert found["loss"][0.0].value == found["ends"]["base"].value == found["low"][0.0].value
+    assert found["best"].value == min(m.value for m in found["loss"].values()) - found["loss"][0.0].value
+    assert found["loss"][1.0].value == pytest.approx(found["ends"]["tuned"].value, rel=1e-5)
+    assert found["loss"][0.4].value != pytest.approx(found["low"][0.4].value, rel=1e-3)  # the head is edited too
