@@ -22,6 +22,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -310,6 +312,19 @@ def test_a_full_disk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "SL511" in result.output
     assert "Traceback" not in result.output
     assert traces(home) == []
+
+
+def test_weights_alone_need_no_torch(home: Path) -> None:
+    (home / "main.steer").write_text(Case("", "", "", "", TIES).program())
+    code = (
+        "import sys\nfrom steerlang.cli.main import cli\n"
+        f"assert cli.main(['run', {str(home / 'main.steer')!r}, '--cache-dir', {str(home / 'cache')!r}, '-q'], "
+        "standalone_mode=False) == 0\n"
+        "print([m for m in ('torch', 'transformers', 'sklearn') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert found.stdout.splitlines()[-1] == "[]"
+    assert traces(home) == ["out"]
 
 
 def test_all_numbers_are_here() -> None:
