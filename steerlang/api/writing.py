@@ -134,7 +134,9 @@ def _in_part(label: str, found: Any, value: AdapterValue) -> Diagnostic:
         what = "1 tensor that an adapter cannot hold is" if count == 1 else f"{count} tensors that it cannot hold are"
         parts.append(f"{what} left out, {share:.1%} of the norm")
     message = f"`{label}` holds its task vector in part: {', and '.join(parts)}"
-    return Diagnostic(codes.TRUNCATED, message, Label(value.span), help=("a larger `rank` loses less",))
+    help = ["a larger `rank` loses less"] if found["error"] > 0 else []
+    help += ["`checkpoint(base + …)` holds all of it"] if found["left_out"] else []
+    return Diagnostic(codes.TRUNCATED, message, Label(value.span), help=tuple(help))
 
 
 def _bytes(path: Path) -> int:

@@ -64,9 +64,10 @@ def _token_counts(name: str, tuned: ModelValue, base: ModelValue) -> tuple[int, 
     ours, theirs = tuned.facts.tensors[name].shape, base.facts.tensors[name].shape
     if not ours or len(ours) != len(theirs) or ours[1:] != theirs[1:]:
         return None
-    if (ours[0], theirs[0]) != (tuned.facts.vocabulary, base.facts.vocabulary):
-        return None
-    return ours[0], theirs[0]
+    said, other = base.facts.vocabulary, tuned.facts.vocabulary
+    # The weights may be padded beyond the configured number of tokens, and the configuration may not have been kept up.
+    fits = said is not None and theirs[0] >= said > theirs[0] // 2 and (theirs[0] == said or ours[0] == other)
+    return (ours[0], theirs[0]) if fits else None
 
 
 def _may_be_tied(name: str, model: ModelValue) -> bool:

@@ -22,6 +22,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +31,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from weights_models import CONFIG, LAYERS, WIDTH, Arrays, arrays, write
+from weights_models import CONFIG, LAYERS, VOCABULARY, WIDTH, Arrays, arrays, write
 
 from steerlang.cli.main import cli
+from steerlang.weights.checkpoint import Checkpoint
 
 HEAD = "steerlang 1\n"
 DEFINITIONS = {
@@ -268,8 +271,6 @@ def test_case(case: Case, home: Path) -> None:
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.exit == 1], ids=lambda c: f"{c.numbers or 'more'} {c.what}")
 def test_validate_finds_it_before_a_weight_is_read(case: Case, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from steerlang.weights.checkpoint import Checkpoint
-
     monkeypatch.setattr(Checkpoint, "_map", lambda *_: pytest.fail("weights were read"))
     case.harm(home)
     (home / "main.steer").write_text(case.program())
@@ -300,6 +301,25 @@ def test_32_one_flipped_bit(home: Path) -> None:
     assert digests[0]["base"] == digests[1]["base"]
 
 
+@pytest.mark.parametrize("rows", [47, 54])
+def test_common_tokens(rows: int, home: Path) -> None:
+    """What 06 to 09 are told to say."""
+    tuned(tokens(rows), vocab_size=rows)(home)
+    program = Case("", "", "", "", "base + 0.5 * subtract(a, base, vocabulary = common)").program()
+    result = run(home, program)
+    assert result.exit_code == 0, result.output
+    base, other = (Checkpoint.open(home / name) for name in ("base", "a"))
+    made, common = Checkpoint.open(home / "out"), min(rows, VOCABULARY) * WIDTH
+    for name in ("lm_head.weight", "model.embed_tokens.weight"):
+        was, found = base.read(name, 0, VOCABULARY * WIDTH), made.read(name, 0, VOCABULARY * WIDTH)
+        want = was[:common] + 0.5 * (other.read(name, 0, common) - was[:common])
+        np.testing.assert_allclose(found[:common], want, atol=1e-6)
+        assert (found[common:] == was[common:]).all()
+    options = ("--cache-dir", str(home / "cache"), "--format", "json")
+    plan = json.loads(steer("plan", str(home / "main.steer"), *options).stdout)
+    assert "only one of the models has these tokens" in json.dumps(plan["edits"][0]["left_out"])
+
+
 def test_a_full_disk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -310,6 +330,19 @@ def test_a_full_disk(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "SL511" in result.output
     assert "Traceback" not in result.output
     assert traces(home) == []
+
+
+def test_weights_alone_need_no_torch(home: Path) -> None:
+    (home / "main.steer").write_text(Case("", "", "", "", TIES).program())
+    code = (
+        "import sys\nfrom steerlang.cli.main import cli\n"
+        f"assert cli.main(['run', {str(home / 'main.steer')!r}, '--cache-dir', {str(home / 'cache')!r}, '-q'], "
+        "standalone_mode=False) == 0\n"
+        "print([m for m in ('torch', 'transformers', 'sklearn') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert found.stdout.splitlines()[-1] == "[]"
+    assert traces(home) == ["out"]
 
 
 def test_all_numbers_are_here() -> None:
