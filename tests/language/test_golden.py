@@ -12,8 +12,8 @@ from .golden_cases import Case, cases, shown, updating
 CASES = cases()
 # Codes that no program of this vocabulary can meet yet: patterns on parameter names have no function that takes them.
 NO_CASE = {"SL421", "SL422", "SL431"}
-# Said by other rooms: the parser (edition, reserved words), the command line, real files, Python, extraction while it runs,
-# and plans of edits over the headers of checkpoints.
+# Said by other rooms: the parser (edition, reserved words), the command line, Python, real files, extraction while it
+# runs, and plans of edits over the headers of checkpoints.
 ELSEWHERE = {"SL204", "SL416", "SL432", "SL433", "SL457", "SL460", "SL463", "SL621", "SL631", "SL713"}
 
 # What is wrong with files is said by the facts; the fake ones have little to add.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def moved(result: Any, name: str) -> list[bool]:
 def halves(numbers: list[float]) -> float:
     """A threshold with some prompts on each side of it and none near."""
     ordered = sorted(numbers)
-    gaps = [b - a for a, b in zip(ordered, ordered[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(ordered)]
     at = max(range(len(gaps)), key=gaps.__getitem__)
     return (ordered[at] + ordered[at + 1]) / 2
 
