@@ -168,7 +168,7 @@ def test_a_positive_scale_moves_towards_the_target_side() -> None:
 
 
 def test_centring_loses_the_contrast_that_the_default_finds() -> None:
-    """Pairs that differ along one direction, and vary along others: only uncentred methods find it (and SL711 warns)."""
+    """Pairs that differ along one direction, and vary along others: uncentred methods alone find it (SL711 warns)."""
     generator = torch.Generator().manual_seed(0)
     truth = torch.zeros(1, 64)
     truth[0, 0] = 1.0
