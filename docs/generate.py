@@ -29,6 +29,8 @@ FAMILIES = {
     "selectors": "Sites, tokens and rows. They stand where a parameter takes a site, tokens or a filter.",
     "extraction": "States read from models, and directions made of them. Formulas: [methods](methods/README.md).",
     "algebra": "Vectors made of vectors. Everything works layer by layer.",
+    "gates": "Numbers read from states, which gates compare: `when = cosine(v, layer = 7) > 0.1`. Formulas: "
+    "[gates](methods/gates.md).",
     "steering": "What is done to states, and models it is done to.",
     "generation": "Text.",
     "metrics": "Measured numbers. Formulas: [metrics](methods/metrics.md).",
@@ -129,7 +131,18 @@ def _functions(alike: list[Function]) -> Iterator[str]:
         yield ""
         yield from _parameters(function.subjects, function.parameters)
     for parameter in function.all_parameters:
-        yield from _details(parameter)
+        first = _first_with(parameter)
+        if first in (None, function.name):
+            yield from _details(parameter)
+        else:
+            yield from ("", f"`{parameter.name}`: see [`{first}`](#{first}).")
+
+
+def _first_with(parameter: Parameter) -> str | None:
+    """The first of several functions that have this very parameter, where its methods are described."""
+    if not isinstance(parameter.type, Methods):
+        return None
+    return next(f.name for f in registry().functions.values() if parameter in f.all_parameters)
 
 
 def _result(function: Function) -> str:
@@ -192,10 +205,11 @@ def _method(parameter: Parameter, method: Method) -> Iterator[str]:
     yield f"#### `{parameter.name} = {method.name}`"
     yield ""
     yield f"{_sentence(method.help)}{formula}{source} Version {method.version}."
-    if method.parameters:
+    options = (*method.subjects, *method.parameters)
+    if options:
         yield ""
-        yield from _parameters((), method.parameters)
-    for option in method.parameters:
+        yield from _parameters(method.subjects, method.parameters)
+    for option in options:
         yield from _details(option)
 
 

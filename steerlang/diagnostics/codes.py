@@ -151,8 +151,8 @@ TOKEN_NOT_FOUND = _error("SL807", "token-not-found", "a token selector matches n
 DIVERGED = _error("SL808", "diverged", "a loss is no finite number while learning")
 UNMAPPED_TENSOR = _error("SL809", "unmapped-tensor", "a tensor with a coefficient has no parameter in the model")
 FOREIGN_STATE = _error("SL810", "foreign-state", "a saved state belongs to another run of learning")
-NO_DIRECTION = _error("SL814", "no-direction", "a vector without length is used as a direction")
-NOT_RECORDED = _error("SL815", "not-recorded", "a vector lacks a number that an action or a gate needs of it")
+ZERO_DIRECTION = _error("SL811", "zero-direction", "a direction has no length, so it points nowhere")
+NOT_RECORDED = _error("SL814", "not-recorded", "a vector lacks a number that an action or a gate needs of it")
 
 # SL9xx
 INTERNAL = _error("SL900", "internal-error", "a bug in steerlang")

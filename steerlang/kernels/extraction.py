@@ -23,11 +23,14 @@ IcvVariant = Literal["code", "paper"]
 class Extraction:
     """Directions ``[L, D]`` (float32) and the share of variance they explain ``[L]`` (0 to 1, NaN where undefined).
 
-    What "variance" means is said by each method. For `icv`, L is one less than the rows given.
+    What "variance" means is said by each method. For `icv`, L is one less than the rows given. ``logits`` ``[L, 2]``
+    (scale a, intercept b) is given by classifiers: the probability that a state h is of the target side is
+    σ(a h·v̂ + b), v̂ the direction at length 1.
     """
 
     directions: Tensor
     variance_explained: Tensor
+    logits: Tensor | None = None
 
 
 def mean_difference(x: Tensor, y: Tensor) -> Extraction:

@@ -80,8 +80,9 @@ def by_layer(extract: Extract, x: Tensor, y: Tensor, *, seed: int) -> tuple[Extr
         found.append(extract(x[:, at], y[:, at]))
         reports.append(quality(extract, x[:, at], y[:, at], seed=seed, whole=found[-1]))
     joined = {f.name: _joined([getattr(report, f.name) for report in reports]) for f in fields(Quality)}
-    directions, shares = (torch.cat([getattr(e, f.name) for e in found]) for f in fields(Extraction))
-    return Extraction(directions, shares), Quality(**joined)
+    parts = {f.name: [getattr(e, f.name) for e in found] for f in fields(Extraction)}
+    whole = {name: None if part[0] is None else torch.cat(part) for name, part in parts.items()}
+    return Extraction(**whole), Quality(**joined)
 
 
 def _joined(numbers: Sequence[Tensor | None]) -> Any:

@@ -46,6 +46,7 @@ class Overlay:
         self._recipes = tuple(recipes)
         self._plan = _plan(loaded, self._recipes)
         self._conditions = Conditions(_conditions(self._plan), loaded.layout.dtype)
+        _check_widths(loaded, self._conditions)
         self._passes = Passes(loaded.layout.decoder, self._conditions)
         self._handles: list[Any] = []
         self._hooks: list[tuple[Place, _Steer]] | None = None  # made once, when first entered
@@ -218,6 +219,14 @@ def _spot(place: Place) -> tuple[int, bool]:
 def _conditions(plan: Sequence[tuple[Place, Sequenced]]) -> list[Condition]:
     """The conditions of all steps, each once."""
     return list(dict.fromkeys(condition for _, sequence in plan for (_, condition), _ in sequence))
+
+
+def _check_widths(loaded: LoadedModel, conditions: Conditions) -> None:
+    """Whether what gates read is as wide as what they compare it with."""
+    wide = widths(loaded.layout, (reading.point for reading in conditions.readings))
+    for reading in conditions.readings:
+        if reading.direction.shape[0] != wide[reading.point]:
+            raise WidthMismatch(reading.direction.shape[0], wide[reading.point], str(reading.point))
 
 
 def _plan(loaded: LoadedModel, recipes: Sequence[Recipe]) -> list[tuple[Place, Sequenced]]:

@@ -67,6 +67,7 @@ def _extract(task: Task, _: Context) -> Payload:
         _document(report),
         provenance,
         report.max_projection.numpy(),
+        None if found.logits is None else found.logits.numpy(),
     ).payload()
 
 

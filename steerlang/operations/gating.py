@@ -47,7 +47,7 @@ def _reading(document: Mapping[str, Any], vectors: Sequence[SteeringVector]) -> 
     direction = torch.tensor(vector.directions[0], dtype=torch.float32)
     if not bool(direction.any()):
         raise fail(
-            codes.NO_DIRECTION,
+            codes.ZERO_DIRECTION,
             f"a gate compares states with a vector that is zero at layer {layer}",
             "look at how the vector was made, or read another layer",
         )
@@ -59,14 +59,14 @@ def _reading(document: Mapping[str, Any], vectors: Sequence[SteeringVector]) -> 
 
 def _probability(_: Mapping[str, Any], vector: SteeringVector) -> Quantity:
     """σ(scale · h·v̂ + intercept), as the probe was trained."""
-    scales, intercepts = vector.method.get("scales"), vector.method.get("intercepts")
-    if not isinstance(scales, list) or not isinstance(intercepts, list):
+    if vector.logits is None:
         raise fail(
             codes.NOT_RECORDED,
             "the vector of a `probe` gate has no intercept: it is no trained probe",
             "extract it with `method = probe`, or compare a `projection` or `cosine`",
         )
-    return Probability(float(scales[0]), float(intercepts[0]))  # type: ignore[arg-type]
+    scale, intercept = vector.logits[0]
+    return Probability(float(scale), float(intercept))
 
 
 _QUANTITIES: Mapping[str, Callable[[Mapping[str, Any], SteeringVector], Quantity]] = {

@@ -103,7 +103,7 @@ def _have_length(document: Mapping[str, Any], placed: list[torch.Tensor]) -> Non
     for directions in placed:
         if not bool(directions.any()):
             raise fail(
-                codes.NO_DIRECTION,
+                codes.ZERO_DIRECTION,
                 f"`{document['operator']}` is given a vector that is zero at every layer it acts on",
                 "look at how the vector was made: a difference of equals, or a scale of 0, has no direction",
             )

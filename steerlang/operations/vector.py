@@ -29,6 +29,8 @@ class SteeringVector:
     method       how they were made: method with version and options, or the arithmetic
     max_projections  float32 `[L]`: the largest |h·v̂| of the states it was read from, v̂ the direction at length 1; what
                  `unit = max_activation` scales by. None where it is not known: vectors combined of several
+    logits       float32 `[L, 2]`, scale a and intercept b of a trained probe: σ(a h·v̂ + b) is the probability of the
+                 target side; None for other vectors
     report       how good the extraction is, by layer (see `steerlang.kernels.quality`); empty for derived vectors
     """
 
@@ -42,6 +44,7 @@ class SteeringVector:
     report: Mapping[str, list[float] | None] = field(default_factory=dict)
     provenance: Mapping[str, Json] = field(default_factory=dict)
     max_projections: NDArray[np.float32] | None = None
+    logits: NDArray[np.float32] | None = None
 
     @property
     def width(self) -> int:
@@ -66,6 +69,7 @@ class SteeringVector:
             state_norms=self.state_norms[places],
             report=report,
             max_projections=largest,
+            logits=None if self.logits is None else self.logits[places],
         )
 
     def derived(
@@ -76,7 +80,7 @@ class SteeringVector:
         `same_lines`: each direction is a multiple of what it was, so the states' largest projections still hold.
         """
         largest = self.max_projections if same_lines else None
-        return replace(self, directions=directions, method=method, report={}, max_projections=largest)
+        return replace(self, directions=directions, method=method, report={}, max_projections=largest, logits=None)
 
     def payload(self) -> Payload:
         """The form it is stored in."""
@@ -92,6 +96,8 @@ class SteeringVector:
         tensors = {"directions": self.directions, "state_norms": self.state_norms}
         if self.max_projections is not None:
             tensors["max_projections"] = self.max_projections
+        if self.logits is not None:
+            tensors["logits"] = self.logits
         return Payload(KIND, meta, tensors)
 
     @classmethod
@@ -99,7 +105,7 @@ class SteeringVector:
         import numpy
 
         meta: Mapping[str, Any] = payload.meta
-        largest = payload.tensors.get("max_projections")
+        largest, logits = payload.tensors.get("max_projections"), payload.tensors.get("logits")
         return cls(
             tuple(meta["layers"]),
             numpy.asarray(payload.tensors["directions"]),
@@ -111,4 +117,5 @@ class SteeringVector:
             meta["report"],
             meta["provenance"],
             None if largest is None else numpy.asarray(largest),
+            None if logits is None else numpy.asarray(logits),
         )

@@ -1,0 +1,164 @@
+"""Gates and schedules of programs: the numbers are those of the library's model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from steerlang.engine.errors import OperationError
+from steerlang.operations.gating import gate_of
+from steerlang.operations.vector import SteeringVector
+
+from .tiny import PAIRS, PROMPTS, program, run
+
+
+@pytest.fixture(scope="module")
+def hugging(project: Path) -> tuple[Any, Any]:
+    return AutoModelForCausalLM.from_pretrained(project / "m").eval(), AutoTokenizer.from_pretrained(project / "m")
+
+
+def states(hugging: tuple[Any, Any], text: str, layer: int) -> torch.Tensor:
+    """What block `layer` gives, `[T, D]`, from a hook by hand."""
+    model, tokenizer = hugging
+    seen: list[torch.Tensor] = []
+    handle = model.model.layers[layer].register_forward_hook(lambda _m, _i, out: seen.append(out[0]))
+    with torch.inference_mode():
+        model(**tokenizer(text, return_tensors="pt"))
+    handle.remove()
+    return seen[0]
+
+
+def moved(result: Any, name: str) -> list[bool]:
+    """Which prompts a model's logits differ for from the base's."""
+    found = []
+    for prompt in PROMPTS:
+        both = []
+        for model_name in ("m", name):
+            with result[model_name] as model, torch.inference_mode():
+                both.append(model(**result.model("m").tokenizer(prompt, return_tensors="pt")).logits)
+        found.append(not torch.equal(*both))
+    return found
+
+
+def halves(numbers: list[float]) -> float:
+    """A threshold with some prompts on each side of it and none near."""
+    ordered = sorted(numbers)
+    gaps = [b - a for a, b in pairwise(ordered)]
+    at = max(range(len(gaps)), key=gaps.__getitem__)
+    return (ordered[at] + ordered[at + 1]) / 2
+
+
+@pytest.mark.parametrize("tokens", ["mean", "last"])
+def test_a_cosine_opens_for_the_prompts_it_should(
+    tokens: str, project: Path, hugging: tuple[Any, Any], tmp_path: Path
+) -> None:
+    vector = run(project, "", cache=tmp_path)["v"].directions[0]
+    read = [states(hugging, p, 0) for p in PROMPTS]
+    kept = [s.mean(0) if tokens == "mean" else s[-1] for s in read]
+    cosines = [float(torch.nn.functional.cosine_similarity(k, torch.from_numpy(np.array(vector)), dim=0)) for k in kept]
+    bound = halves(cosines)
+    gate = f"cosine(v, layer = 0, tokens = {tokens}) > {bound!r}" if bound > 0 else (
+        f"not (cosine(v, layer = 0, tokens = {tokens}) <= 0 - {-bound!r})"
+    )
+    found = run(project, f"model k = apply(m, add(v, layers = 1, when = {gate}))", cache=tmp_path)
+    assert moved(found, "k") == [c > bound for c in cosines]
+    assert len(set(moved(found, "k"))) == 2
+
+
+def test_a_gate_reads_the_token_its_vector_was_read_at(project: Path, tmp_path: Path) -> None:
+    """`as_read`: `last` for a vector of last tokens, the mean for others and for CAST's form."""
+    text = """vector w = extract(m, pairs, tokens = mean)
+model k = apply(
+  m,
+  add(v, layers = 1, when = cosine(v, layer = 0) > 0.1 and cosine(0.5 * w, layer = 0) > 0.1),
+  add(v, layers = 1, when = cosine(v - w, layer = 0) > 0.1 or cosine(v, layer = 0, form = cast) > 0.1),
+)
+"""
+    (k,) = [c.value for c in program(project, text, cache=tmp_path).compiled.tables["k"].cells]
+    tokens = [[gate["reading"]["tokens"] for gate in a["when"]["gates"]] for a in k.node.options["actions"]]
+    assert tokens == [["last", "mean"], ["mean", "mean"]]
+
+
+def test_a_probe_gives_the_probability_of_its_logit() -> None:
+    """σ(scale · h·v̂ + intercept) with the numbers of the layer that is read; a vector without them is refused."""
+    directions = np.array([[3.0, 4.0], [0.0, 2.0]], dtype=np.float32)
+    norms, logits = np.ones(2, dtype=np.float32), np.array([[1.0, 9.0], [2.0, -0.5]], dtype=np.float32)
+    probe = SteeringVector((3, 5), directions, norms, {"select": "residual"}, {"select": "last"}, {}, {}, logits=logits)
+    reading = {"quantity": "probability", "vector": 0, "layer": 5, "site": {"select": "residual"}, "form": "plain"}
+    reading |= {"tokens": "last", "each": "prompt"}
+    document = {"is": "compare", "operator": ">", "number": 0.5, "reading": reading}
+    gate = gate_of(document, [SteeringVector.of(probe.payload())])
+    (read,) = gate.readings
+    h = torch.tensor([[0.7, 1.5], [0.0, -1.0]])
+    found = read.quantity.of(h, read.direction / read.direction.norm())
+    torch.testing.assert_close(found, torch.sigmoid(2 * h[:, 1] - 0.5))
+    assert gate.decide({read: found}).tolist() == [True, False]
+    with pytest.raises(OperationError, match="no trained probe"):
+        gate_of(document, [replace(probe, logits=None)])
+
+
+def test_a_schedule_is_the_scale_at_each_token(project: Path, hugging: tuple[Any, Any], tmp_path: Path) -> None:
+    """Greedy, token by token without a cache, with the factor of each position worked out by hand."""
+    model, tokenizer = hugging
+    text = """model k = apply(m, add(v, layers = 0, scale = 3, schedule = cosine(4, floor = 0.25)))
+samples x = generate(k, words, max_new_tokens = 7)
+"""
+    result = run(project, text, cache=tmp_path)
+    v = torch.from_numpy(np.array(result["v"].directions[0]))
+    for prompt, reply in zip(PROMPTS, result["x"], strict=True):
+        ids = tokenizer(prompt)["input_ids"]
+        start = len(ids)
+        while len(ids) < start + 7 and (len(ids) == start or ids[-1] != 2):
+            times = [max(t - start + 1, 0) for t in range(len(ids))]
+            factor = torch.tensor([0.25 + 0.75 * (1 + math.cos(math.pi * min(t / 4, 1))) / 2 for t in times])
+            handle = model.model.layers[0].register_forward_hook(lambda _m, _i, out, f=factor: out + 3 * f[:, None] * v)
+            with torch.inference_mode():
+                ids = [*ids, int(model(torch.tensor([ids])).logits[0, -1].argmax())]
+            handle.remove()
+        assert reply.completion == tokenizer.decode(ids[start:], skip_special_tokens=True)
+
+
+def test_max_activation_is_the_largest_projection_of_the_states_read(
+    project: Path, hugging: tuple[Any, Any], tmp_path: Path
+) -> None:
+    text = "model k = apply(m, add(v, layers = 0, scale = 0.5, unit = max_activation))"
+    result = run(project, text, cache=tmp_path)
+    v = torch.from_numpy(np.array(result["v"].directions[0]))
+    largest = max(float((states(hugging, t, 0)[-1] @ v / v.norm()).abs()) for pair in PAIRS for t in pair)
+    recipe = result.model("k").recipe
+    torch.testing.assert_close(recipe[0].directions[0][0], largest * v / v.norm(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("add(v + random_like(v), layers = 0, unit = max_activation)", "SL814"),
+        ("ablate(v - v)", "SL811"),
+        ("rotate(0 * v)", "SL811"),
+        ("add(v, layers = 1, when = cosine(v - v, layer = 0) > 0.1)", "SL811"),
+    ],
+)
+def test_what_only_the_vectors_show_is_an_error_of_the_run(
+    written: str, words: str, project: Path, tmp_path: Path
+) -> None:
+    text = f"model k = apply(m, {written})\nsamples x = generate(k, words, max_new_tokens = 2)"
+    result = program(project, text, cache=tmp_path).run()
+    assert result.outcome == "failed"
+    assert [d.code.id for d in result.diagnostics if d.is_error] == [words]
+    assert all(d.help for d in result.diagnostics)
+
+
+def test_options_that_are_left_out_change_no_key(project: Path, tmp_path: Path) -> None:
+    keys = []
+    for written in ("add(v)", "add(v, when = none, schedule = constant)"):
+        compiled = program(project, f"model k = apply(m, {written})", cache=tmp_path).compiled
+        keys.append(compiled.tables["k"].cells[0].value.node.key)
+    assert keys[0] == keys[1]
