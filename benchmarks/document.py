@@ -37,6 +37,7 @@ SECTIONS = {
     ),
     "sweep": ("Sweeps", "All points of a sweep are rows of one batch."),
     "hooks": ("Hooks", ""),
+    "learning_step": ("Learning coefficients", "CLIP's image model of the size of ViT-B/32, random, one thread."),
 }
 
 

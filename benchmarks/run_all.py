@@ -12,7 +12,7 @@ from pathlib import Path
 import document
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("validate", "parse_speed", "graph_scale", "weights_compose", "hooks", "sweep", "generation", "extraction")
+NAMES = ("validate", "parse_speed", "graph_scale", "weights_compose", "learning_step", "hooks", "sweep", "generation", "extraction")
 
 
 def main() -> int:
