@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .claims import SEEDS, bench, table
-from .files import FAINT
-from .tasks import CONTROL, TASKS, TUNED
+from .tasks import CONTROL, SHIFTED, TASKS, TUNED
 
 FRONT = """---
 license: apache-2.0
@@ -68,8 +67,8 @@ step, and the loss is the cross-entropy of its own: CLIP's image-to-text loss wi
 
 ## Accuracy on the test files
 
-Rows are models, columns tasks. `glyphs-TASK` is this model with the image encoder tuned on TASK; `{faint}` is
-`written` under a shift that no model was trained on.
+Rows are models, columns tasks. `glyphs-TASK` is this model with the image encoder tuned on TASK;
+{shifted} are tasks under a shift that no model was trained on.
 
 {table}
 
@@ -182,7 +181,8 @@ def write_cards(models: Path, data: Path) -> None:
     recipe = made["recipe"]
     text = BASE.format(
         **recipe["size"], **{k: v for k, v in recipe.items() if k != "size"}, **made["figures"],
-        side=measured.pool.base.config.vision_config.image_size, control=CONTROL, faint=FAINT,
+        side=measured.pool.base.config.vision_config.image_size, control=CONTROL,
+        shifted=" and ".join(f"`{name}`" for name in SHIFTED),
         tasks="\n".join(f"| {task.name} | {len(task.classes)} | {task.shown:.0%} |" for task in TASKS.values()),
         table=accuracies(found), tensors=len(measured.pool.blocks), seeds=", ".join(map(str, SEEDS)),
         addition=_addition(claims["addition"]), negation=_negation(claims["negation"]),

@@ -17,14 +17,13 @@ from . import png
 from .drawing import Array
 from .model import pixels
 from .style import Style
-from .tasks import CONTROL, SHIFT, SHIFTED, TASKS, Task
+from .tasks import CONTROL, SHIFTED, TASKS, Task
 
 SEED = 11
 #: Images a class. Training draws its own, from other generators.
 SPLITS = {"few": 8, "validation": 10, "test": 25, "unlabelled": 12}
 KEPT = {CONTROL: ("validation", "test")}
-FAINT = f"{SHIFTED}-faint"
-FAINT_SPLITS = {"unlabelled": 20, "test": 25}
+SHIFTED_SPLITS = {"unlabelled": 20, "test": 25}
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,14 @@ class Split:
 
 
 def splits() -> Iterator[Split]:
-    """All splits of all tasks, then those of the shifted one."""
+    """All splits of all tasks, then those of the shifted ones."""
     for task in TASKS.values():
         for name, each in SPLITS.items():
             if name in KEPT.get(task.name, SPLITS):
                 yield Split(task.name, name, task, task.style, each)
-    for name, each in FAINT_SPLITS.items():
-        yield Split(FAINT, name, TASKS[SHIFTED], SHIFT, each)
+    for folder, (task_name, style) in SHIFTED.items():
+        for name, each in SHIFTED_SPLITS.items():
+            yield Split(folder, name, TASKS[task_name], style, each)
 
 
 def write_files(data: Path) -> None:

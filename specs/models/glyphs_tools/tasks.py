@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,11 @@ from .drawing import Array, draw
 from .style import Style
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+#: How the base met most things: mostly dark on light, mildly varied.
+PLAIN = Style(turn=6, slant=0.1, shift=0.06, wobble=0.03, pen=(0.06, 0.12), inverted=0.08, noise=(0.0, 0.05),
+              blur=(0.0, 0.5), ink=(0.0, 0.25), paper=(0.75, 1.0))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Task:
     classes: tuple[str, ...]
     templates: tuple[str, ...]
     style: Style
-    plain: Style = field(default_factory=Style)
+    plain: Style = PLAIN
     shown: float = 0.05
 
     def captions(self, template: int) -> list[str]:
@@ -46,8 +51,8 @@ TASKS = {
             ("a printed digit {}", "the number {} in print", "a printed {}"),
             Style(size=(0.55, 0.8), aspect=(0.65, 0.9), turn=12, slant=0.2, shift=0.09, noise=(0.04, 0.14),
                   blur=(0.2, 1.0), paper=(0.6, 1.0), ink=(0.0, 0.3), fonts=("large", "small", "segments")),
-            Style(fonts=("large",)),
-            shown=0.015,
+            replace(PLAIN, fonts=("large",)),
+            shown=0.01,
         ),
         Task(
             "written",
@@ -55,8 +60,7 @@ TASKS = {
             ("a written digit {}", "the number {} by hand", "a written {}"),
             Style(size=(0.55, 0.8), aspect=(0.6, 1.0), turn=18, slant=0.35, shift=0.06, wobble=0.13,
                   pen=(0.06, 0.16), ink=(0.0, 0.1), inverted=1.0, noise=(0.0, 0.06), blur=(0.2, 0.8)),
-            Style(),
-            shown=0.03,
+            shown=0.01,
         ),
         Task(
             "letters",
@@ -64,17 +68,16 @@ TASKS = {
             ("a drawn letter {}", "the letter {}", "a letter {} on dirty paper"),
             Style(turn=14, slant=0.25, shift=0.07, wobble=0.08, pen=(0.06, 0.12), ink=(0.0, 0.25), paper=(0.6, 0.95),
                   noise=(0.03, 0.10), shade=0.5, scratches=5),
-            Style(),
             shown=0.01,
         ),
         Task(
             "shapes",
             ("circle", "square", "triangle", "diamond", "pentagon", "star", "cross", "half circle"),
             ("a shape of a {}", "a {}", "an outline of a {}"),
-            Style(size=(0.4, 0.75), aspect=(0.7, 1.2), turn=12, slant=0.15, shift=0.1, wobble=0.05, pen=(0.05, 0.1),
-                  filled=0.4, inverted=0.5, ink=(0.0, 0.3), paper=(0.6, 1.0), noise=(0.04, 0.14), blur=(0.2, 0.9)),
-            Style(aspect=(0.9, 1.1), filled=1.0),
-            shown=0.06,
+            Style(size=(0.55, 0.85), aspect=(0.8, 1.2), turn=12, slant=0.12, shift=0.08, wobble=0.04, pen=(0.05, 0.1),
+                  filled=0.4, inverted=0.5, ink=(0.0, 0.3), paper=(0.6, 1.0), noise=(0.03, 0.11), blur=(0.2, 0.9)),
+            replace(PLAIN, aspect=(0.9, 1.1), filled=0.9),
+            shown=0.02,
         ),
         Task(
             "textures",
@@ -83,8 +86,7 @@ TASKS = {
             ("a texture of {}", "a surface with {}", "{} all over"),
             Style(turn=9, pitch=(2.2, 5.5), ink=(0.1, 0.4), paper=(0.55, 0.9), inverted=0.5, noise=(0.08, 0.22),
                   blur=(0.0, 0.7), shade=0.3),
-            Style(),
-            shown=0.015,
+            shown=0.01,
         ),
         Task(
             "symbols",
@@ -93,8 +95,8 @@ TASKS = {
             ("a symbol: {}", "the sign {}", "a {} on a board"),
             Style(size=(0.45, 0.7), aspect=(0.75, 1.1), turn=14, slant=0.15, shift=0.1, wobble=0.06, pen=(0.05, 0.1),
                   inverted=1.0, ink=(0.15, 0.35), paper=(0.5, 0.75), noise=(0.05, 0.11), shade=0.4),
-            Style(aspect=(0.9, 1.1)),
-            shown=0.04,
+            replace(PLAIN, aspect=(0.9, 1.1)),
+            shown=0.01,
         ),
         Task(
             "things",
@@ -109,6 +111,16 @@ TASKS = {
 #: The task that no fine-tune learns: what is to be kept when another is unlearnt.
 CONTROL = "things"
 TUNED = tuple(name for name in TASKS if name != CONTROL)
-#: A shift of one task: written digits, faint, in bad light, on paper instead of the board.
-SHIFTED = "written"
-SHIFT = replace(TASKS[SHIFTED].style, inverted=0.0, ink=(0.25, 0.45), paper=(0.6, 0.85), noise=(0.06, 0.12), shade=0.4)
+#: Tasks under a shift that no model was trained on, by folder: whose classes and captions they have, and their style.
+SHIFTED = {
+    "written-faint": (
+        "written",
+        replace(
+            TASKS["written"].style, inverted=0.0, ink=(0.25, 0.45), paper=(0.6, 0.85), noise=(0.06, 0.12), shade=0.4
+        ),
+    ),
+    "things-dirty": (
+        "things",
+        replace(TASKS["things"].style, ink=(0.2, 0.4), paper=(0.55, 0.85), noise=(0.06, 0.14), shade=0.6, scratches=4),
+    ),
+}  # fmt: skip

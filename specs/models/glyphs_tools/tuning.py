@@ -21,7 +21,7 @@ class Tuning:
     seed: int = 1
     steps: int = 250
     batch: int = 64
-    rate: float = 5e-4
+    rate: float = 3e-4
     warmup: int = 20
 
 
