@@ -41,6 +41,7 @@ SECTIONS = {
         "Composing task vectors",
         "`--large` composes the billion parameters. mergekit is 0.1.5, in an environment of its own.",
     ),
+    "learning_step": ("Learning coefficients", "CLIP's image model of the size of ViT-B/32, random, one thread."),
 }
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import document
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("validate", "parse_speed", "graph_scale", "weights", "hooks", "sweep", "generation", "extraction")
+NAMES = (
+    "validate", "parse_speed", "graph_scale", "weights", "learning_step", "hooks", "sweep", "generation", "extraction",
+)  # fmt: skip
 
 
 def main() -> int:

@@ -20,7 +20,7 @@ Fill = Callable[[int, int, Float32], None]
 
 # Elements of all task vectors together that are worked on at a time: they stay in a core's cache between being read
 # and being used. On other devices launches cost more than memory.
-_TOGETHER, _LEAST, _MOST, _DEVICE = 128 * 1024, 8 * 1024, 64 * 1024, 4 * 1024 * 1024
+_TOGETHER, _LEAST, _MOST, _DEVICE = 128 * 1024, 8 * 1024, 64 * 1024, 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Target:
 def chunk_of(target: Target, device: torch.device) -> int:
     """How many elements of a target are worked on at a time."""
     if device.type != "cpu":
-        return _DEVICE
+        return max(_MOST, _DEVICE // len(target.vectors))
     return max(_LEAST, min(_MOST, _TOGETHER // len(target.vectors) // 4096 * 4096))
 
 
