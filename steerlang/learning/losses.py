@@ -115,6 +115,11 @@ def check_data(objective: Objective, data: Data) -> None:
     if isinstance(objective, SelfTraining) and len(data.learn) != 1:
         raise LearningError("`self_training` adapts to one data set", (), codes.OBJECTIVE_DATA)
     every = [*data.learn, *data.select, data.control, data.select_control]
+    for group in ([*data.learn, data.control], [*data.select, data.select_control]):
+        names = [examples.name for examples in group if examples is not None]
+        if twice := [name for name in names if names.count(name) > 1]:
+            message = f"two data sets are called `{twice[0]}`: their rows and scores could not be told apart"
+            raise LearningError(message, "name them apart", codes.OBJECTIVE_DATA)
     if empty := [examples.name for examples in every if examples is not None and examples.count == 0]:
         raise LearningError(f"`{empty[0]}` has no rows", (), codes.EMPTY_DATA)
 

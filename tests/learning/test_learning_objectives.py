@@ -193,6 +193,7 @@ def wrong_data(net: Net) -> dict[str, tuple[Any, Data, str]]:
         "no control": (Negate(), Data((few,)), "SL464"),
         "useless control": (Supervised(), Data((few,), few), "SL464"),
         "two to adapt to": (SelfTraining(), Data((few, few)), "SL464"),
+        "one name": (Supervised(), Data((few, few)), "SL464"),
         "texts to classify": (Supervised(), Data((texts(net),)), "SL464"),
         "rows as texts": (LanguageModel(), Data((few,)), "SL464"),
         "empty": (Supervised(), Data((empty,)), "SL453"),
