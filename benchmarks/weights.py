@@ -140,7 +140,9 @@ def theirs(folder: Path, name: str) -> list[str]:
 
 def environment() -> dict[str, str]:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**os.environ, **threads, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    # As when it is installed: modules are compiled once, not at every start.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **threads, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
 
 
 def carried_out(command: list[str]) -> float:
