@@ -37,6 +37,7 @@ SECTIONS = {
     ),
     "sweep": ("Sweeps", "All points of a sweep are rows of one batch."),
     "hooks": ("Hooks", ""),
+    "conditions": ("Gates, schedules, norms", ""),
     "weights": (
         "Composing task vectors",
         "`--large` composes the billion parameters. mergekit is 0.1.5, in an environment of its own.",

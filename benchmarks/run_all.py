@@ -13,7 +13,8 @@ import document
 
 HERE = Path(__file__).resolve().parent
 NAMES = (
-    "validate", "parse_speed", "graph_scale", "weights", "learning_step", "hooks", "sweep", "generation", "extraction",
+    "validate", "parse_speed", "graph_scale", "weights", "learning_step", "hooks", "conditions", "sweep", "generation",
+    "extraction",
 )  # fmt: skip
 
 

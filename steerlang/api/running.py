@@ -22,7 +22,7 @@ from steerlang.language.values import ConditionValue
 from .receipts import keep_receipts
 from .results import ExpectationResult, Run
 from .settings import SteerlangError
-from .warnings import doubtful_vectors
+from .warnings import doubtful_vectors, partly_steered
 from .writing import write_files
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def _check_vision(plan: Plan) -> None:
 
 
 def _warn(run: Run, sink: EventSink) -> None:
-    """Say which extracted vectors are not to be trusted unseen."""
-    for diagnostic in doubtful_vectors(run):
+    """Say which extracted vectors are not to be trusted unseen, and what was steered in part."""
+    for diagnostic in (*doubtful_vectors(run), *partly_steered(run)):
         run.found.append(diagnostic)
         sink.emit(DiagnosticEvent(diagnostic=diagnostic))
 

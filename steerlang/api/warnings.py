@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from steerlang.diagnostics import Diagnostic, Label, codes
 from steerlang.diagnostics.codes import Severity
 from steerlang.language.compiling import cells_of
 from steerlang.language.layers import spelled
-from steerlang.language.values import VectorValue
+from steerlang.language.values import SamplesValue, VectorValue
 from steerlang.operations.vector import SteeringVector
 
 if TYPE_CHECKING:
@@ -32,6 +32,25 @@ def doubtful_vectors(run: Run) -> Iterator[Diagnostic]:
             payload = run.payload(value.node)
             if payload is not None:
                 yield from _of_vector(label, SteeringVector.of(payload), Label(cell.symbol.span))
+
+
+def partly_steered(run: Run) -> Iterator[Diagnostic]:
+    """Warnings of samples in some of whose prompts the text at which tokens are steered does not occur."""
+    for table in run.program.compiled.tables.values():
+        for label, cell in cells_of(table):
+            payload = run.payload(cell.value.node) if isinstance(cell.value, SamplesValue) else None
+            if payload is None:
+                continue
+            unmatched: Any = payload.meta.get("unmatched", {})
+            for text, count in unmatched.items():
+                yield Diagnostic(
+                    codes.TOKEN_NOT_FOUND,
+                    f"`{text}`, at which tokens of `{label}` are steered, "
+                    f"is not in {count} of {len(payload.rows)} prompts",
+                    Label(cell.symbol.span),
+                    help=("these prompts are not steered there: leave them out, or steer other tokens",),
+                    level=Severity.WARNING,
+                )
 
 
 def _of_vector(label: str, vector: SteeringVector, where: Label) -> Iterator[Diagnostic]:

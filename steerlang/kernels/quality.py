@@ -80,8 +80,7 @@ def by_layer(extract: Extract, x: Tensor, y: Tensor, *, seed: int) -> tuple[Extr
         found.append(extract(x[:, at], y[:, at]))
         reports.append(quality(extract, x[:, at], y[:, at], seed=seed, whole=found[-1]))
     joined = {f.name: _joined([getattr(report, f.name) for report in reports]) for f in fields(Quality)}
-    parts = {f.name: [getattr(e, f.name) for e in found] for f in fields(Extraction)}
-    whole: dict[str, Any] = {name: None if part[0] is None else torch.cat(part) for name, part in parts.items()}
+    whole = {f.name: _joined([getattr(e, f.name) for e in found]) for f in fields(Extraction)}
     return Extraction(**whole), Quality(**joined)
 
 

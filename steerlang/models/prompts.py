@@ -7,9 +7,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from steerlang.models.actions import Recipe
 from steerlang.models.positions import find_text
 from steerlang.models.scopes import AtText, TokenScope
 from steerlang.models.tokens import TokenisedItem
+
+
+def without_text(recipe: Recipe, prompts: Sequence[TokenisedItem]) -> dict[str, int]:
+    """For each text at which a recipe steers, how many prompts lack it; those that all have are left out."""
+    texts = dict.fromkeys(a.tokens.text for a in recipe if isinstance(a.tokens, AtText))
+    missing = {text: sum(find_text(item, text) is None for item in prompts) for text in texts}
+    return {text: count for text, count in missing.items() if count}
 
 
 def marks_of(

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from steerlang.diagnostics import codes
 from steerlang.engine.operation import Context, Task
 from steerlang.engine.payload import Payload
 from steerlang.graph.node import Node
 from steerlang.models.actions import Recipe
 from steerlang.models.generation import Generated, Sampling, generate
 from steerlang.models.loading import LoadedModel
+from steerlang.models.prompts import without_text
 from steerlang.models.tokens import TokenisedItem, tokenise
 
+from .base import fail
 from .model_errors import as_diagnostics
 from .recipes import identity_of, recipe_of
 from .rendering import tokenised, vocabulary_of, within
@@ -40,6 +43,7 @@ def _together(tasks: Sequence[Task], context: Context, resources: Resources) -> 
     options: Any = tasks[0].node.options
     within(loaded.model, prompts, options["max_new_tokens"])
     count = len(prompts)
+    unmatched = [_unmatched(recipe, prompts) for recipe in recipes]
     context.progress(0, count * len(tasks), "replies")
     made = generate(
         loaded,
@@ -55,7 +59,21 @@ def _together(tasks: Sequence[Task], context: Context, resources: Resources) -> 
     context.progress(count * len(tasks), count * len(tasks), "replies")
     meta = {"identity": identity_of(base), "vocabulary": vocabulary_of(loaded.tokenizer)}
     for number, task in enumerate(tasks):
-        yield task.node, _payload(task, meta, rows, prompts, made[number * count : (number + 1) * count])
+        said = {**meta, "unmatched": unmatched[number]} if unmatched[number] else meta
+        yield task.node, _payload(task, said, rows, prompts, made[number * count : (number + 1) * count])
+
+
+def _unmatched(recipe: Recipe, prompts: Sequence[TokenisedItem]) -> dict[str, int]:
+    """Texts at which tokens are steered, by how many prompts lack them; one that all prompts lack is an error."""
+    found = without_text(recipe, prompts)
+    for text, missing in found.items():
+        if missing == len(prompts):
+            raise fail(
+                codes.TOKEN_NOT_FOUND,
+                f"`{text}`, at which tokens are steered, occurs in none of {missing} prompts",
+                "write the text as it stands in the prompts, or steer other tokens",
+            )
+    return found
 
 
 def _sampling(options: Any) -> Sampling | None:

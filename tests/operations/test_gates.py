@@ -162,3 +162,15 @@ def test_options_that_are_left_out_change_no_key(project: Path, tmp_path: Path) 
         compiled = program(project, f"model k = apply(m, {written})", cache=tmp_path).compiled
         keys.append(compiled.tables["k"].cells[0].value.node.key)
     assert keys[0] == keys[1]
+
+
+def test_prompts_without_the_text_that_is_steered_are_counted(project: Path, tmp_path: Path) -> None:
+    text = 'model k = apply(m, add(v, tokens = at("{}")))\nsamples x = generate([m, k], words, max_new_tokens = 2)'
+    some = program(project, text.format("tea"), cache=tmp_path).run()
+    assert some.outcome == "done"
+    (warned,) = [d for d in some.diagnostics if d.code.id == "SL807"]
+    assert warned.message == "`tea`, at which tokens of `x[k]` are steered, is not in 4 of 5 prompts"
+    assert not warned.is_error
+    none = program(project, text.format("table"), cache=tmp_path).run()
+    assert [d.code.id for d in none.diagnostics if d.is_error] == ["SL807"]
+    assert none.outcome == "failed"
