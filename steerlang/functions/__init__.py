@@ -28,6 +28,8 @@ from . import (
     selectors,
     sources,
     steering,
+    vector_exports,
+    vector_files,
     weights,
 )
 
@@ -38,6 +40,7 @@ FAMILIES = (
     parts,
     selectors,
     extraction,
+    vector_files,
     algebra,
     gates,
     steering,
@@ -47,6 +50,7 @@ FAMILIES = (
     classifying,
     choosing,
     exports,
+    vector_exports,
     weights,
     adapters,
     composition,

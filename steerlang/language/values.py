@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from steerlang.graph.node import Json, Node
@@ -85,7 +85,8 @@ class StatesValue:
 class VectorValue:
     """Directions: which weights they were read from (`model`, a node key), at which site and layers, how wide.
 
-    `depth` is the number of layers of that model, which `last` and percentages are counted by.
+    `depth` is the number of layers of that model, which `last` and percentages are counted by. `normed`: whether the
+    mean norms of the states are known, which `unit = residual` scales by; files of other tools lack them.
     """
 
     node: Node
@@ -95,6 +96,7 @@ class VectorValue:
     layers: tuple[int, ...]
     width: int
     depth: int
+    normed: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,12 +248,17 @@ class PointValue:
 
 @dataclass(frozen=True, eq=False)
 class ExportValue:
-    """A file to write: what goes in, where, and whether a file of other making may be replaced."""
+    """A file to write: what goes in, where, and whether a file of other making may be replaced.
+
+    `format` and `options` say how where a result can be written in more than one way.
+    """
 
     node: Node
     path: str
     overwrite: bool
     span: Span
+    format: str = ""
+    options: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
