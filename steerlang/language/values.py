@@ -149,6 +149,12 @@ class ActionValue:
     span: Span
     when: GateValue | None = None
     schedule: Json = None
+    layers_span: Span | None = None
+
+    @property
+    def layers_where(self) -> Span:
+        """Where its layers are written, or the whole of it where they are left out."""
+        return self.layers_span or self.span
 
 
 @dataclass(frozen=True, eq=False)
