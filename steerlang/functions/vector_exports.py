@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from steerlang.diagnostics import Diagnostic, Label, codes, error
@@ -28,28 +29,50 @@ _PT_SITES = ("residual", "attention", "mlp")
 _UNSEEN = "the digest of the model, the tokens that were read, the norms of the states (`unit = residual`), the report"
 
 
-def _export(call: Call, low: Lowering, format: str, ending: str, layers: Sequence[int], **options: Json) -> Any:
-    path = target(call, low, ending)
+@dataclass
+class _Losses:
+    """What a format cannot hold of a vector: what changes the effect, one a line, and how to mend it."""
+
+    call: Call
+    low: Lowering
+    found: list[str] = field(default_factory=list)
+    help: list[str] = field(default_factory=list)
+
+    def add(self, message: str, help: str) -> None:
+        self.found.append(message)
+        self.help.append(help)
+
+    def report(self, ending: str) -> None:
+        """One message: a warning where the effect differs, a note where only checks get lost."""
+        unseen = f"for steerlang alone the `{ending}` file holds {_UNSEEN}"
+        level = Severity.WARNING if self.found else Severity.NOTE
+        message, *more = self.found or [f"other tools read the directions and nothing else from a `{ending}` file"]
+        notes = (*more, unseen)
+        where = Label(self.call.span)
+        self.low.report(
+            Diagnostic(codes.FORMAT_LOSS, message, where, notes=notes, help=tuple(self.help), level=level)
+        )
+
+
+def _export(losses: _Losses, format: str, ending: str, layers: Sequence[int], **options: Json) -> Any:
+    call = losses.call
+    path = target(call, losses.low, ending)
     if path is None:
         return POISON
-    _note(call, low, f"of this vector, only steerlang reads from a `{ending}` file: {_UNSEEN}", Severity.NOTE)
+    losses.report(ending)
     document: dict[str, Json] = {"layers": list(layers), "shift": call["shift"], **options}
     return ExportValue(call["value"].node, path, call["overwrite"], call.span, format, document)
 
 
-def _note(call: Call, low: Lowering, message: str, level: Severity = Severity.WARNING, help: str = "") -> None:
-    helps = (help,) if help else ()
-    low.report(Diagnostic(codes.FORMAT_LOSS, message, Label(call.span), help=helps, level=level))
-
-
-def _acts_there(call: Call, low: Lowering, sites: Sequence[str], what: str) -> bool:
+def _acts_there(losses: _Losses, sites: Sequence[str], what: str) -> bool:
     """Whether readers of a format act at the vector's site."""
+    call, low = losses.call, losses.low
     vector: VectorValue = call["value"]
     select = vector.site["select"] if isinstance(vector.site, dict) else str(vector.site)
     if select in sites:
         return True
     if call["across"]:
-        _note(call, low, f"the file does not say that the vector was read at `{select}`: {what}")
+        losses.add(f"the site is lost: the vector was read at `{select}`, and {what}", "extract it where they act")
         return True
     low.report(
         error(
@@ -62,8 +85,9 @@ def _acts_there(call: Call, low: Lowering, sites: Sequence[str], what: str) -> b
     return False
 
 
-def _written(call: Call, low: Lowering, wrong: Sequence[int], reason: str) -> list[int] | None:
+def _written(losses: _Losses, wrong: Sequence[int], reason: str) -> list[int] | None:
     """The layers that can be written; those that cannot are said, and none left is an error."""
+    call, low = losses.call, losses.low
     vector: VectorValue = call["value"]
     kept = [layer for layer in vector.layers if layer not in wrong]
     if not kept:
@@ -71,45 +95,46 @@ def _written(call: Call, low: Lowering, wrong: Sequence[int], reason: str) -> li
         low.report(error(codes.LAYER_OUT_OF_RANGE, call.where("value"), message, help="give a vector of other layers"))
         return None
     if wrong:
-        _note(call, low, f"layer{'s' if len(wrong) > 1 else ''} {spelled(tuple(wrong))} left out: {reason}")
+        rest = f"leave it out of the vector too: `v[{kept[0]}..{kept[-1]}]`"
+        losses.add(f"layer{'s' if len(wrong) > 1 else ''} {spelled(tuple(wrong))} left out: {reason}", rest)
     return kept
 
 
 def _gguf(call: Call, low: Lowering) -> Any:
-    vector: VectorValue = call["value"]
-    if not _acts_there(call, low, ("residual",), "control vectors are added to the output of blocks"):
+    vector, losses = call["value"], _Losses(call, low)
+    if not _acts_there(losses, ("residual",), "control vectors are added to the output of blocks"):
         return POISON
     first = 1 if call["reader"] == "llama_cpp" else 0
     wrong = [layer for layer in vector.layers if layer + call["shift"] < first]
-    kept = _written(call, low, wrong, f"{call['reader']} has no direction before layer {first}")
+    kept = _written(losses, wrong, f"`{call['reader']}` has no direction before layer {first}")
     if kept is None:
         return POISON
-    return _export(call, low, "gguf", ".gguf", kept, architecture=_ARCHITECTURES[call["reader"]])
+    return _export(losses, "gguf", ".gguf", kept, architecture=_ARCHITECTURES[call["reader"]])
 
 
 def _svec(call: Call, low: Lowering) -> Any:
-    vector: VectorValue = call["value"]
-    if not _acts_there(call, low, ("residual",), "CAST's tool adds to the states between blocks"):
+    vector, losses = call["value"], _Losses(call, low)
+    if not _acts_there(losses, ("residual",), "CAST's tool adds to the states between blocks"):
         return POISON
     wrong = [layer for layer in vector.layers if not 0 <= layer + call["shift"] < vector.depth]
-    kept = _written(call, low, wrong, f"the model has layers 0..{vector.depth - 1}")
+    kept = _written(losses, wrong, f"the model has layers 0..{vector.depth - 1}")
     if kept is None:
         return POISON
     if call["shift"] != 1:
-        _note(
-            call, low, "CAST's tool adds the direction of layer l to the input of block l, not to its output",
-            help="`shift = 1` makes it act where the vector was read; 0 numbers layers as that tool's own files do",
-        )  # fmt: skip
-    return _export(call, low, "svec", ".svec", kept)
+        losses.add(
+            "the tool of CAST adds the direction of layer l to the input of block l, not to its output",
+            "`shift = 1` makes it act where the vector was read; 0 numbers layers as that tool does",
+        )
+    return _export(losses, "svec", ".svec", kept)
 
 
 def _pt(call: Call, low: Lowering) -> Any:
-    vector: VectorValue = call["value"]
-    if not _acts_there(call, low, _PT_SITES, "steering-vectors knows block outputs, attention and MLP"):
+    vector, losses = call["value"], _Losses(call, low)
+    if not _acts_there(losses, _PT_SITES, "steering-vectors knows block outputs, attention and MLP"):
         return POISON
     wrong = [layer for layer in vector.layers if not 0 <= layer + call["shift"] < vector.depth]
-    kept = _written(call, low, wrong, f"the model has layers 0..{vector.depth - 1}")
-    return POISON if kept is None else _export(call, low, "pt", ".pt", kept)
+    kept = _written(losses, wrong, f"the model has layers 0..{vector.depth - 1}")
+    return POISON if kept is None else _export(losses, "pt", ".pt", kept)
 
 
 _VALUE = Parameter("value", Value((VECTOR,)), "the vector")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from steerlang.diagnostics import Diagnostic, Label, codes, error
@@ -92,25 +93,15 @@ def _its_model(call: Call, low: Lowering, found: VectorFacts, model: ModelValue)
 
 
 def _of_unknown_model(call: Call, low: Lowering, found: VectorFacts, model: ModelValue) -> bool:
-    hint = f", only that it is of the kind `{found.hint}`" if found.hint else ""
-    low.report(
-        Diagnostic(
-            codes.UNKNOWN_ORIGIN,
-            f"`{found.name}` does not say which model its vector was read from{hint}; it is taken to be `{model.name}`",
-            Label(call.where("path")),
-        )
-    )
-    if found.hint and found.hint != model.facts.model_type and not call["across"]:
-        low.report(
-            Diagnostic(
-                codes.UNKNOWN_ORIGIN,
-                f"`{found.name}` is for a model of the kind `{found.hint}`, and `{model.name}` is one of "
-                f"`{model.facts.model_type}`",
-                Label(call.where("model")),
-                help=("say `across = true` if it is meant",),
-                level=Severity.WARNING,
-            )
-        )
+    """A note that says what is taken for granted; a warning where the file names another kind of model."""
+    kind = model.facts.model_type
+    message, help, level = f"`{found.name}` does not say which model it was read from; it is taken to be", "", None
+    where, message = "path", f"{message} `{model.name}`"
+    if found.hint and found.hint != kind and not call["across"]:
+        where, level, help = "model", Severity.WARNING, "say `across = true` if it is meant"
+        message = f"`{found.name}` was made for a model of the kind `{found.hint}`, and `{model.name}` is a `{kind}`"
+    diagnostic = Diagnostic(codes.UNKNOWN_ORIGIN, message, Label(call.where(where)), level=level)
+    low.report(replace(diagnostic, help=(help,)) if help else diagnostic)
     return True
 
 

@@ -39,11 +39,14 @@ def _load(task: Task, _: Context) -> Payload:
 
 def load_file(found: VectorFacts) -> SteeringVector:
     """The vector of a file as it says itself, with no model at hand. Raises OperationError."""
-    rows = _rows(found)
-    node = Node("vector.load", 1, {"digest": "", "site": found.site}, (), KIND)
-    layers = list(found.layers)
-    payload = _own if found.document is not None else _foreign
-    return SteeringVector.of(payload(found, rows, layers, node))
+    return SteeringVector.of(payload_of(found))
+
+
+def payload_of(found: VectorFacts) -> Payload:
+    """The same as it would be stored, with what this version does not know the meaning of."""
+    node = Node("vector.load", 1, {"digest": found.digest(), "site": found.site}, (), KIND)
+    make = _own if found.document is not None else _foreign
+    return make(found, _rows(found), list(found.layers), node)
 
 
 def _rows(found: VectorFacts) -> NDArray[np.float32]:

@@ -47,4 +47,4 @@ def _read(path: Path, name: str) -> VectorFacts | Trouble:
     for beginning, reader in _BEGINNINGS:
         if start.lstrip().startswith(beginning):
             return reader(path, name)
-    return own.read(path, name)
+    raise VectorFileError("is a file of no known format", own.FOREIGN)

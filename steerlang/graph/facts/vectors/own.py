@@ -20,7 +20,7 @@ FORMAT = "steerlang.vector"
 NEEDED = ("layers", "site", "tokens", "model", "method")
 _LAYER = re.compile(r"layer\.(0|[1-9]\d*)")
 _FLOATS = ("F32", "F16", "BF16", "F64")
-_FOREIGN = (
+FOREIGN = (
     "give a vector that `vector_file(…)` wrote, or a GGUF control vector, a `.svec` or a `.pt` file of tensors by layer"
 )
 
@@ -33,7 +33,7 @@ def read(path: Path, name: str) -> VectorFacts | Trouble:
     document = document_of(header.words.get(MARK))[0]
     if document is None:
         names = ", ".join(f"`{n}`" for n in list(header.tensors)[:3])
-        raise VectorFileError(f"is no vector of steerlang: it holds the tensors {names or 'none'}", _FOREIGN)
+        raise VectorFileError(f"is no vector of steerlang: it holds the tensors {names or 'none'}", FOREIGN)
     own = {int(m[1]): n for n in header.tensors if (m := _LAYER.fullmatch(n))}
     layers = tuple(sorted(own))
     if list(layers) != document["layers"]:
