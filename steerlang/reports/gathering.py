@@ -97,14 +97,16 @@ def _samples(name: str, axes: tuple[str, ...], cells: Cells) -> list[SampleTable
 
 
 def _vectors(name: str, axes: tuple[str, ...], cells: Cells) -> list[VectorTable]:
-    return [
-        VectorTable(
-            _name(name, axes, labels), tuple(v.layers), tuple(float(n) for n in v.norms),
-            tuple(float(n) for n in v.state_norms),
-            {k: tuple(float(x) for x in row) for k, row in v.report.items() if row is not None}, _facts(v),
-        )
-        for labels, v in cells.items()
-    ]
+    return [vector_table(_name(name, axes, labels), v) for labels, v in cells.items()]
+
+
+def vector_table(name: str, vector: Any) -> VectorTable:
+    """What there is to show of a vector."""
+    return VectorTable(
+        name, tuple(vector.layers), tuple(float(n) for n in vector.norms), tuple(float(n) for n in vector.state_norms),
+        {k: tuple(None if x is None else float(x) for x in row) for k, row in vector.report.items() if row is not None},
+        _facts(vector),
+    )
 
 
 def _found(name: str, axes: tuple[str, ...], cells: Cells) -> list[CoefficientTable]:
@@ -128,7 +130,7 @@ def _name(name: str, axes: tuple[str, ...], labels: Labels) -> str:
 def _facts(vector: Any) -> dict[str, str]:
     facts = {"site": vector.site, "tokens": vector.tokens}
     facts |= {f"model {k}": v for k, v in vector.model.items()}
-    facts |= {k if k == "method" else f"method {k}": v for k, v in vector.method.items()}
+    facts |= {"method" if k == "name" else f"method {k}": v for k, v in vector.method.items()}
     used, dropped = vector.provenance.get("pairs"), vector.provenance.get("left_out")
     if used is not None:
         facts["pairs"] = f"{used} of {used + dropped}" if dropped else used

@@ -14,6 +14,7 @@ from steerlang.diagnostics.text import render, render_one, summary
 from steerlang.reports.layout import Screen
 
 if TYPE_CHECKING:
+    from steerlang.api.inspecting import Looked
     from steerlang.api.planning import PlanView
     from steerlang.cli.examination import Examination
     from steerlang.cli.failures import Ending
@@ -100,6 +101,14 @@ class TextView:
     def _screen(self) -> Screen:
         out = self.streams.out
         return Screen(out.width, out.color, out.unicode)
+
+    def inspected(self, found: Looked, plot: Path | None) -> None:
+        from steerlang.reports.inspection_text import render_inspection
+
+        self.streams.out.write(render_inspection(found.inspection, self._screen()))
+        self._blocks(self.streams.err, found.diagnostics)
+        if plot is not None and not self.output.quiet:
+            self.streams.err.line(f"plots written to {plot}")
 
     # ---- formatting -------------------------------------------------------------------------------------------------
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 from exports.test_vector_formats import options
-from operations.test_algebra import A
 from safetensors.numpy import save
 
+from operations.test_algebra import A
 from steerlang.engine.errors import OperationError
 from steerlang.exports.files import write_export
 from steerlang.exports.vector_formats import write
