@@ -36,6 +36,7 @@ FAMILIES = {
     "generation": "Text.",
     "metrics": "Measured numbers. Formulas: [metrics](methods/metrics.md).",
     "classifying": "What classifiers say, measured. Formulas: [classifiers](methods/classifiers.md).",
+    "controls": "What an effect is held against. [Measuring honestly](measuring.md) says why.",
     "choosing": "Points of a sweep, chosen by what was measured.",
     "weights": "Differences of weights, and models made of them.",
     "composition": "Several task vectors as one.",

@@ -31,7 +31,8 @@ class ModelValue:
     """A model: the node that describes it, the node of the weights at its bottom, and the facts of those weights.
 
     `layers` and `width` are those of the facts, which are known for every language model a program can use; 0 where a
-    classifier has none. `task` is what it is loaded for.
+    classifier has none. `task` is what it is loaded for. `instruction`: what it is told before each
+    prompt, where it is a baseline of prompting.
     """
 
     node: Node
@@ -44,6 +45,7 @@ class ModelValue:
     task: str = "causal"
     # What is done to its states, in the order it is done.
     actions: tuple[AppliedAction, ...] = ()
+    instruction: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,7 +48,10 @@ _LENGTHS: Mapping[str, Callable[[SteeringVector], Any]] = {
 def recipe_of(node: Node, value: Value) -> tuple[Node, Recipe]:
     """The weights at the bottom of a model, and the actions on them in the order they act (innermost `apply` first)."""
     actions: list[SteeringAction] = []
-    while node.operation == "model.steer":
+    while node.operation in ("model.steer", "model.prompted"):
+        if node.operation == "model.prompted":  # what it is told stands in the rows
+            node = node.inputs[0]
+            continue
         documents: Any = node.options["actions"]
         vectors = [SteeringVector.of(value(n)) for n in node.inputs[1:]]
         actions = [_action(document, vectors) for document in documents] + actions
