@@ -75,7 +75,9 @@ def _kl_from(call: Call, low: Lowering) -> Any:
 
 def _logit_difference(call: Call, low: Lowering) -> Any:
     model = call["models"]
-    if not is_causal(model, call.where("models"), "a difference of next tokens", low) or not reads_plainly(model, call.where("models"), low):
+    if not is_causal(model, call.where("models"), "a difference of next tokens", low):
+        return POISON
+    if not reads_plainly(model, call.where("models"), low):
         return POISON
     options: dict[str, Json] = {"target": call["target"], "source": call["source"]}
     node = low.node(

@@ -25,6 +25,8 @@ from .findings import (
     selector_text,
 )
 
+# How parts of a vector's method are called; `of` are the keys of the vectors it was made of.
+_METHOD = {"name": "method", "of": "made of"}
 Cells = Mapping[Labels, Any]
 
 
@@ -55,7 +57,7 @@ def gather(run: Finished) -> Findings:
     return Findings(
         program=source.name,
         text=source.text,
-        expectations=tuple(Expected(e.label, e.holds, e.text, e.left, e.right, e.operator) for e in run.expectations),
+        expectations=tuple(_expected(e) for e in run.expectations),
         metrics=tuple(_metric(name, axes, cells) for name, axes, cells in _results(run, "metric")),
         samples=tuple(t for name, axes, cells in _results(run, "samples") for t in _samples(name, axes, cells)),
         vectors=tuple(t for name, axes, cells in _results(run, "vector") for t in _vectors(name, axes, cells)),
@@ -65,6 +67,11 @@ def gather(run: Finished) -> Findings:
         edits=tuple(edit_table(name, receipt) for name, receipt in run.weights().items()),
         chosen=tuple(run.chosen()),
     )
+
+
+def _expected(e: Any) -> Expected:
+    place = f"{e.span.source.name}:{e.span.first.line}"
+    return Expected(e.label, e.holds, e.text, e.left, e.right, e.operator, place)
 
 
 def _results(run: Finished, kind: str) -> Iterator[tuple[str, tuple[str, ...], Cells]]:
@@ -130,7 +137,9 @@ def _name(name: str, axes: tuple[str, ...], labels: Labels) -> str:
 def _facts(vector: Any) -> dict[str, str]:
     facts = {"site": vector.site, "tokens": vector.tokens}
     facts |= {f"model {k}": v for k, v in vector.model.items()}
-    facts |= {"method" if k == "name" else f"method {k}": v for k, v in vector.method.items()}
+    facts |= {_METHOD.get(k, f"method {k}"): v for k, v in vector.method.items()}
+    if "made of" in facts:
+        facts["made of"] = [str(key)[:12] for key in facts["made of"]]
     used, dropped = vector.provenance.get("pairs"), vector.provenance.get("left_out")
     if used is not None:
         facts["pairs"] = f"{used} of {used + dropped}" if dropped else used

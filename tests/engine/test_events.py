@@ -73,7 +73,7 @@ def test_plain_lines_leave_progress_and_single_nodes_out() -> None:
     stream = io.StringIO()
     for e in EVENTS:
         PlainSink(stream).emit(e)
-    assert stream.getvalue().splitlines() == [MESSAGES[i] for i in (1, 2, 3, 6, 7, 9, 10, 11)]
+    assert stream.getvalue().splitlines() == [MESSAGES[i] for i in (1, 2, 3, 6, 7, 10, 11)]
     stream = io.StringIO()
     PlainSink(stream, diagnostics=True).emit(EVENTS[8])
     assert stream.getvalue() == MESSAGES[8] + "\n"

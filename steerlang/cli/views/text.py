@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from steerlang.cli.arguments import Output
 from steerlang.cli.exit_codes import ExitCode
 from steerlang.cli.streams import Stream, Streams
-from steerlang.diagnostics import Diagnostic
+from steerlang.diagnostics import Diagnostic, codes
 from steerlang.diagnostics.text import render, render_one, summary
 from steerlang.reports.layout import Screen
 
@@ -80,7 +80,7 @@ class TextView:
         held = total = 0
         for result in results:
             found = result.findings.expectations if result.findings is not None else ()
-            held, total = held + sum(e.holds for e in found), total + len(found)
+            held, total = held + sum(e.holds is True for e in found), total + len(found)
             good = result.code is ExitCode.OK
             mark = screen.paint(screen.sign("yes" if good else "no"), "green" if good else "red")
             if not (self.output.quiet and good):
@@ -93,7 +93,9 @@ class TextView:
         out.line(f"{held} of {total} expectations hold, {count(len(results), 'program')}")
 
     def _accompany(self, result: Ran) -> None:
-        self._blocks(self.streams.err, result.diagnostics)
+        """What there is to say beside the results. Expectations that failed stand among them, and are told once."""
+        told = codes.EXPECTATION_FAILED if result.findings is not None else None
+        self._blocks(self.streams.err, [d for d in result.diagnostics if d.code is not told])
         if self.output.tracebacks:
             for trace in result.tracebacks:
                 self.streams.err.write(trace)
