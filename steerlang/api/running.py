@@ -22,7 +22,7 @@ from steerlang.language.values import ConditionValue
 from .receipts import keep_receipts
 from .results import ExpectationResult, Run
 from .settings import SteerlangError
-from .warnings import doubtful_vectors
+from .warnings import doubtful_vectors, strong_actions
 from .writing import write_files
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def _check_vision(plan: Plan) -> None:
 
 
 def _warn(run: Run, sink: EventSink) -> None:
-    """Say which extracted vectors are not to be trusted unseen."""
-    for diagnostic in doubtful_vectors(run):
+    """Say which extracted vectors are not to be trusted unseen, and which models are steered too strongly."""
+    for diagnostic in (*doubtful_vectors(run), *strong_actions(run)):
         run.found.append(diagnostic)
         sink.emit(DiagnosticEvent(diagnostic=diagnostic))
 

@@ -68,6 +68,18 @@ class PlanMade(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LibrariesLoaded(Event):
+    """What carries steps out was imported: torch and the rest take seconds, which no step is charged with."""
+
+    type: ClassVar[str] = "libraries"
+    seconds: float
+
+    @property
+    def message(self) -> str:
+        return f"libraries loaded in {duration(self.seconds)}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepStarted(Event):
     type: ClassVar[str] = "step_start"
     step: int

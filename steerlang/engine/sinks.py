@@ -13,6 +13,7 @@ from .events import (
     Event,
     EventSink,
     Expectation,
+    LibrariesLoaded,
     NodeFailed,
     PlanMade,
     StepDone,
@@ -62,7 +63,7 @@ class PlainSink:
     diagnostics: bool = False
 
     def emit(self, event: Event) -> None:
-        shown = (PlanMade, StepStarted, StepDone, Waiting, NodeFailed, ArtifactWritten, Summary)
+        shown = (PlanMade, LibrariesLoaded, StepStarted, StepDone, Waiting, NodeFailed, ArtifactWritten, Summary)
         told = (Expectation, DiagnosticEvent)
         if isinstance(event, shown) or (self.diagnostics and isinstance(event, told)):
             self.stream.write(event.message + "\n")

@@ -132,7 +132,7 @@ def coefficients(tables: Sequence[CoefficientTable], screen: Screen) -> list[lis
 
 
 def metrics(tables: Sequence[MetricTable], screen: Screen) -> list[list[str]]:
-    """Metrics with the same points stand in one table, those without axes in one list; random directions are one row."""
+    """Metrics of the same points as one table, those without axes as one list; random directions are one row."""
     tables = [banded(t) for t in tables]
     found: list[list[str]] = []
     single = [t for t in tables if not t.axes]
