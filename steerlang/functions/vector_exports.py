@@ -13,10 +13,11 @@ from steerlang.language.layers import spelled
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Flag, Number, Value
 from steerlang.language.signature import Call, Function, Parameter
-from steerlang.language.types import EXPORT, VECTOR
+from steerlang.language.types import EXPORT, MODEL, VECTOR
 from steerlang.language.values import POISON, ExportValue, VectorValue
 
 from .exports import OVERWRITE, TO, target
+from .folding import folded
 
 _READERS = {
     "llama_cpp": "llama.cpp, which has no direction at layer 0",
@@ -35,12 +36,14 @@ class _Losses:
 
     call: Call
     low: Lowering
+    vector: VectorValue
     found: list[str] = field(default_factory=list)
     help: list[str] = field(default_factory=list)
 
     def add(self, message: str, help: str) -> None:
         self.found.append(message)
-        self.help.append(help)
+        if help not in self.help:
+            self.help.append(help)
 
     def report(self, ending: str) -> None:
         """One message: a warning where the effect differs, a note where only checks get lost."""
@@ -61,13 +64,26 @@ def _export(losses: _Losses, format: str, ending: str, layers: Sequence[int], **
         return POISON
     losses.report(ending)
     document: dict[str, Json] = {"layers": list(layers), "shift": call["shift"], **options}
-    return ExportValue(call["value"].node, path, call["overwrite"], call.span, format, document)
+    return ExportValue(losses.vector.node, path, call["overwrite"], call.span, format, document)
+
+
+def _losses(call: Call, low: Lowering) -> _Losses | None:
+    """The vector that is written, a steered model's folded into one, with what is lost of it so far."""
+    value = call["value"]
+    if isinstance(value, VectorValue):
+        return _Losses(call, low, value)
+    found = folded(value, call.where("value"), low)
+    if found is None:
+        return None
+    losses = _Losses(call, low, found[0])
+    for lost in found[1]:
+        losses.add(lost, "such steering runs in steerlang alone; measure what the file does without it")
+    return losses
 
 
 def _acts_there(losses: _Losses, sites: Sequence[str], what: str) -> bool:
     """Whether readers of a format act at the vector's site."""
-    call, low = losses.call, losses.low
-    vector: VectorValue = call["value"]
+    call, low, vector = losses.call, losses.low, losses.vector
     select = vector.site["select"] if isinstance(vector.site, dict) else str(vector.site)
     if select in sites:
         return True
@@ -87,8 +103,7 @@ def _acts_there(losses: _Losses, sites: Sequence[str], what: str) -> bool:
 
 def _written(losses: _Losses, wrong: Sequence[int], reason: str) -> list[int] | None:
     """The layers that can be written; those that cannot are said, and none left is an error."""
-    call, low = losses.call, losses.low
-    vector: VectorValue = call["value"]
+    call, low, vector = losses.call, losses.low, losses.vector
     kept = [layer for layer in vector.layers if layer not in wrong]
     if not kept:
         message = f"nothing of the vector can be written: {reason}"
@@ -100,12 +115,19 @@ def _written(losses: _Losses, wrong: Sequence[int], reason: str) -> list[int] | 
     return kept
 
 
+def _outside(losses: _Losses) -> tuple[list[int], str]:
+    """Layers whose numbers in the file are no layers of the model."""
+    vector, shift = losses.vector, losses.call["shift"]
+    wrong = [layer for layer in vector.layers if not 0 <= layer + shift < vector.depth]
+    return wrong, f"the model has layers 0..{vector.depth - 1}"
+
+
 def _gguf(call: Call, low: Lowering) -> Any:
-    vector, losses = call["value"], _Losses(call, low)
-    if not _acts_there(losses, ("residual",), "control vectors are added to the output of blocks"):
+    losses = _losses(call, low)
+    if losses is None or not _acts_there(losses, ("residual",), "control vectors are added to the output of blocks"):
         return POISON
     first = 1 if call["reader"] == "llama_cpp" else 0
-    wrong = [layer for layer in vector.layers if layer + call["shift"] < first]
+    wrong = [layer for layer in losses.vector.layers if layer + call["shift"] < first]
     kept = _written(losses, wrong, f"`{call['reader']}` has no direction before layer {first}")
     if kept is None:
         return POISON
@@ -113,11 +135,10 @@ def _gguf(call: Call, low: Lowering) -> Any:
 
 
 def _svec(call: Call, low: Lowering) -> Any:
-    vector, losses = call["value"], _Losses(call, low)
-    if not _acts_there(losses, ("residual",), "CAST's tool adds to the states between blocks"):
+    losses = _losses(call, low)
+    if losses is None or not _acts_there(losses, ("residual",), "CAST's tool adds to the states between blocks"):
         return POISON
-    wrong = [layer for layer in vector.layers if not 0 <= layer + call["shift"] < vector.depth]
-    kept = _written(losses, wrong, f"the model has layers 0..{vector.depth - 1}")
+    kept = _written(losses, *_outside(losses))
     if kept is None:
         return POISON
     if call["shift"] != 1:
@@ -129,15 +150,16 @@ def _svec(call: Call, low: Lowering) -> Any:
 
 
 def _pt(call: Call, low: Lowering) -> Any:
-    vector, losses = call["value"], _Losses(call, low)
-    if not _acts_there(losses, _PT_SITES, "steering-vectors knows block outputs, attention and MLP"):
+    losses = _losses(call, low)
+    if losses is None or not _acts_there(losses, _PT_SITES, "steering-vectors knows block outputs, attention and MLP"):
         return POISON
-    wrong = [layer for layer in vector.layers if not 0 <= layer + call["shift"] < vector.depth]
-    kept = _written(losses, wrong, f"the model has layers 0..{vector.depth - 1}")
+    kept = _written(losses, *_outside(losses))
     return POISON if kept is None else _export(losses, "pt", ".pt", kept)
 
 
-_VALUE = Parameter("value", Value((VECTOR,)), "the vector")
+_VALUE = Parameter(
+    "value", Value((VECTOR, MODEL)), "the vector; or a steered model: what its additions amount to, at strength 1"
+)
 _SHIFT = Parameter("shift", Number(integer=True), "added to the numbers of the layers in the file", 0)
 _ACROSS = Parameter("across", Flag(), "allows a vector of a site that the format's readers do not act at", False)
 

@@ -160,3 +160,37 @@ def test_repeng_steers_as_we_do_with_our_file_and_we_with_its(here: Path) -> Non
     base, tokenizer = direct(here)
     plain = base(**tokenizer(PROMPTS[0], return_tensors="pt")).logits[0]
     assert (plain - torch.tensor(theirs[0])).abs().max() > 1e-2
+
+
+# ---- steered models as one vector ------------------------------------------------------------------------------------
+
+
+def test_a_steered_model_as_a_file_adds_what_its_actions_add(here: Path) -> None:
+    text = """
+vector u = extract(m, pairs, tokens = mean)
+model  k = apply(apply(m, add([v, u], scale = [0.5, -0.25])), add(v, layers = 1, scale = 0.1, unit = residual))
+export f = gguf(k, to = "out/k.gguf", reader = repeng)
+"""
+    run(here, text)
+    text += 'vector w = load_vector("out/k.gguf", model = m)\nmodel again = apply(m, add(w))\n'
+    text += "metric moved = kl_from([k, again], words, base = m)"
+    found = program(here, text).run(targets=["v", "u", "w", "moved"])
+    v, u = found["v"], found["u"]
+    wanted = 0.5 * v.directions - 0.25 * u.directions
+    wanted[1] += 0.1 * v.directions[1] / v.norms[1] * v.state_norms[1]
+    np.testing.assert_allclose(found["w"].directions, wanted, rtol=1e-5, atol=1e-6)
+    assert found["moved"]["again"].value == pytest.approx(found["moved"]["k"].value, rel=1e-4)
+
+
+def test_what_a_file_cannot_hold_of_a_steered_model_is_said(here: Path) -> None:
+    text = 'model k = apply(m, add(v, tokens = generated, norm = keep))\nexport f = gguf(k, to = "out/k.gguf")'
+    found = check_text(HEAD + text, folder=here, settings=Settings(cache_dir=here / "cache"))
+    (loss,) = [d for d in found.diagnostics if d.code.id == "SL725"]
+    said = " ".join((loss.message, *loss.notes))
+    assert loss.severity.value == "warning"
+    for what in ("`tokens = generated` is lost", "`norm = keep` is lost", "layer 0 left out"):
+        assert what in said
+    for action in ("rotate(v)", "ablate(v)"):
+        wrong = f'model k = apply(m, {action})\nexport f = gguf(k, to = "out/k.gguf")'
+        assert "is no addition" in errors(here, wrong)[0]
+    assert "is not steered" in errors(here, 'export f = svec(m, to = "out/k.svec")')[0]
