@@ -59,6 +59,11 @@ class ExpectationResult:
     span: Span
 
     @property
+    def place(self) -> str:
+        """Where it is written: `quickstart.steer:21`."""
+        return f"{self.span.source.name}:{self.span.first.line}"
+
+    @property
     def numbers(self) -> str:
         """What was compared: `0.62 >= 0.45`; empty where there is no single comparison."""
         if self.left is None or self.right is None:

@@ -33,8 +33,12 @@ def _fold(task: Task, _: Context) -> Payload:
         rows = [layers.index(x) for x in part["layers"]]
         total[rows] += numpy.float32(part["scale"]) * _in_unit(at, part["unit"])
         norms[rows] = numpy.where(norms[rows] == 0, at.state_norms, norms[rows])
-    made = {"name": "vector.fold", "version": task.node.version, "options": {"parts": options["parts"]},
-            "of": [i.key for i in task.node.inputs]}  # fmt: skip
+    made: dict[str, Any] = {
+        "name": "vector.fold",
+        "version": task.node.version,
+        "options": {"parts": options["parts"]},
+        "of": [i.key for i in task.node.inputs],
+    }
     first = vectors[0]
     return SteeringVector(
         layers, total, norms, first.site, first.tokens, first.model, made, {}, first.provenance

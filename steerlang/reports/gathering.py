@@ -70,8 +70,7 @@ def gather(run: Finished) -> Findings:
 
 
 def _expected(e: Any) -> Expected:
-    place = f"{e.span.source.name}:{e.span.first.line}"
-    return Expected(e.label, e.holds, e.text, e.left, e.right, e.operator, place)
+    return Expected(e.label, e.holds, e.text, e.left, e.right, e.operator, e.place)
 
 
 def _results(run: Finished, kind: str) -> Iterator[tuple[str, tuple[str, ...], Cells]]:
