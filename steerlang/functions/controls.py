@@ -32,12 +32,7 @@ _APART = 100_000
 
 def _unsteered(call: Call, _: Lowering) -> ModelValue:
     model: ModelValue = call["model"]
-    return replace(model, node=model.base, instruction=None, **_no_actions(model))
-
-
-def _no_actions(model: ModelValue) -> dict[str, Any]:
-    """Whatever a model keeps of its actions, emptied."""
-    return {"actions": ()} if hasattr(model, "actions") else {}
+    return replace(model, node=model.base, instruction=None, actions=())
 
 
 def _randomised(call: Call, low: Lowering) -> Any:

@@ -18,6 +18,7 @@ from steerlang.language.values import POISON, ModelValue, VectorValue
 
 from .reports import report
 from .selectors import SITE_WORDS
+from .tasks import is_causal
 
 # Weights up to this size are hashed by `validate` too; of larger ones the digest is compared when a run is planned.
 _HASHED_AT_ONCE = 1 << 30
@@ -29,6 +30,8 @@ def _load(call: Call, low: Lowering) -> Any:
         report(found, call.where("path"), low)
         return POISON
     model: ModelValue = call["model"]
+    if not is_causal(model, call.where("model"), "a steering vector", low):
+        return POISON
     layers = tuple(layer + call["shift"] for layer in found.layers)
     fits = _wide_enough(call, low, found, model) and _has_layers(call, low, layers, model)
     if not fits or not _its_model(call, low, found, model):
