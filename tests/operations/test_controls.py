@@ -159,3 +159,16 @@ def test_every_expanding_function_is_never_lowered_itself() -> None:
             call: Any = type("Call", (), {"function": function})
             with pytest.raises(AssertionError, match="means other expressions"):
                 function.lower(call, None)  # type: ignore[arg-type]
+
+
+def test_gates_read_the_vector_and_not_its_stand_in(project: Path) -> None:
+    text = "model k = apply(m, add(v, layers = 1, when = cosine(v, layer = 0) > 0.1, schedule = window(0, 2)))\n"
+    loaded = program(project, text + "samples x = generate(controls(k, random = 1), words, max_new_tokens = 2)")
+    given = loaded.compiled.tables["k"].cells[0].value.node
+    node = loaded.compiled.tables["x"].cells[-1].value.node.inputs[0]
+    (before,), (after,) = given.options["actions"], node.options["actions"]
+    assert {k: v for k, v in after.items() if k != "vectors"} == {k: v for k, v in before.items() if k != "vectors"}
+    read = given.inputs[1]
+    assert node.inputs[1] == read
+    assert [node.inputs[1 + i].operation for i in after["vectors"]] == ["vector.random_like"]
+    assert loaded.run().outcome == "done"

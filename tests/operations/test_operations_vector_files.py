@@ -194,3 +194,11 @@ def test_what_a_file_cannot_hold_of_a_steered_model_is_said(here: Path) -> None:
         wrong = f'model k = apply(m, {action})\nexport f = gguf(k, to = "out/k.gguf")'
         assert "is no addition" in errors(here, wrong)[0]
     assert "is not steered" in errors(here, 'export f = svec(m, to = "out/k.svec")')[0]
+
+
+def test_gates_and_schedules_are_lost_in_files(here: Path) -> None:
+    text = "model k = apply(m, add(v, layers = 1, when = cosine(v, layer = 0) > 0.1, schedule = window(0, 2)))\n"
+    found = check_text(HEAD + text + 'export f = gguf(k, to = "out/k.gguf")', folder=here)
+    (loss,) = [d for d in found.diagnostics if d.code.id == "SL725"]
+    assert "the gate (`when`) is lost" in " ".join((loss.message, *loss.notes))
+    assert "the schedule is lost" in " ".join((loss.message, *loss.notes))
