@@ -28,6 +28,7 @@ FAMILIES = {
     "sources": "Models and data.",
     "selectors": "Sites, tokens and rows. They stand where a parameter takes a site, tokens or a filter.",
     "extraction": "States read from models, and directions made of them. Formulas: [methods](methods/README.md).",
+    "files": "Vectors read from files: ours, and those of other tools ([formats](methods/vector_files.md)).",
     "algebra": "Vectors made of vectors. Everything works layer by layer.",
     "gates": "Numbers read from states, which gates compare: `when = cosine(v, layer = 7) > 0.1`. Formulas: "
     "[gates](methods/gates.md).",
@@ -35,6 +36,7 @@ FAMILIES = {
     "generation": "Text.",
     "metrics": "Measured numbers. Formulas: [metrics](methods/metrics.md).",
     "classifying": "What classifiers say, measured. Formulas: [classifiers](methods/classifiers.md).",
+    "controls": "What an effect is held against. [Measuring honestly](measuring.md) says why.",
     "choosing": "Points of a sweep, chosen by what was measured.",
     "weights": "Differences of weights, and models made of them.",
     "composition": "Several task vectors as one.",

@@ -47,15 +47,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExpectationResult:
-    """An expectation and whether it held; `left` and `right` are the numbers compared."""
+    """An expectation and whether it held (None: what it needs was not made, so it was not judged); `left` and `right`
+    are the numbers compared."""
 
     label: str
-    holds: bool
+    holds: bool | None
     text: str
     left: float | bool | None
     right: float | bool | None
     operator: str
     span: Span
+
+    @property
+    def place(self) -> str:
+        """Where it is written: `quickstart.steer:21`."""
+        return f"{self.span.source.name}:{self.span.first.line}"
 
     @property
     def numbers(self) -> str:
@@ -67,7 +73,7 @@ class ExpectationResult:
     @property
     def diagnostic(self) -> Diagnostic | None:
         """An error for an expectation that failed."""
-        if self.holds:
+        if self.holds is not False:
             return None
         numbers = f": {self.numbers} is false" if self.numbers else ""
         return error(
@@ -116,7 +122,7 @@ class Results(Mapping[Any, Any]):
 class Run:
     """A run that has ended, well or not. `run["name"]` is the result of a definition.
 
-    expectations  each `expect` that could be judged
+    expectations  each `expect`, judged or not
     artifacts     files that were written
     written       receipts of exported weights, by the label of the export
     """

@@ -22,7 +22,7 @@ from steerlang.language.values import ConditionValue
 from .receipts import keep_receipts
 from .results import ExpectationResult, Run
 from .settings import SteerlangError
-from .warnings import doubtful_vectors, partly_steered
+from .warnings import doubtful_vectors, partly_steered, strong_actions
 from .writing import write_files
 
 if TYPE_CHECKING:
@@ -63,8 +63,10 @@ def carry_out(
     if results.ok:
         write_files(run, sink)
         keep_receipts(run, store, program.compiled.source.path, versions())
-    failed = sum(not e.holds for e in run.expectations)
-    sink.emit(results.summary(expectations=len(run.expectations), failed_expectations=failed, files=len(run.artifacts)))
+    failed = sum(e.holds is False for e in run.expectations)
+    open = sum(e.holds is None for e in run.expectations)
+    counts = {"expectations": len(run.expectations), "failed_expectations": failed, "open_expectations": open}
+    sink.emit(results.summary(**counts, files=len(run.artifacts)))
     return run
 
 
@@ -91,8 +93,8 @@ def _check_vision(plan: Plan) -> None:
 
 
 def _warn(run: Run, sink: EventSink) -> None:
-    """Say which extracted vectors are not to be trusted unseen, and what was steered in part."""
-    for diagnostic in (*doubtful_vectors(run), *partly_steered(run)):
+    """Say which extracted vectors are not to be trusted unseen, and what was steered in part or too strongly."""
+    for diagnostic in (*doubtful_vectors(run), *partly_steered(run), *strong_actions(run)):
         run.found.append(diagnostic)
         sink.emit(DiagnosticEvent(diagnostic=diagnostic))
 
@@ -144,7 +146,7 @@ def versions() -> dict[str, str]:
 
 
 def _expectations(run: Run) -> list[ExpectationResult]:
-    """Every expectation that could be judged, in the order written."""
+    """Every expectation in the order written, also those that cannot be judged because something failed before."""
     found: list[ExpectationResult] = []
     for symbol in run.wanted("expect"):
         table = run.program.compiled.tables[symbol.label]
@@ -152,7 +154,11 @@ def _expectations(run: Run) -> list[ExpectationResult]:
         for label, cell in cells_of(table):
             if isinstance(cell.value, bool):
                 found.append(ExpectationResult(label, cell.value, text, None, None, "", symbol.definition.value.span))
-            elif isinstance(cell.value, ConditionValue) and (payload := run.payload(cell.value.node)) is not None:
+            elif isinstance(cell.value, ConditionValue):
+                payload = run.payload(cell.value.node)
+                if payload is None:
+                    found.append(ExpectationResult(label, None, text, None, None, "", symbol.definition.value.span))
+                    continue
                 meta: Any = payload.meta
                 left, right = meta["left"], meta["right"]
                 found.append(

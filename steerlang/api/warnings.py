@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from steerlang.diagnostics import Diagnostic, Label, codes
 from steerlang.diagnostics.codes import Severity
+from steerlang.graph.node import Node
 from steerlang.language.compiling import cells_of
 from steerlang.language.layers import spelled
-from steerlang.language.values import SamplesValue, VectorValue
+from steerlang.language.values import ModelValue, SamplesValue, VectorValue
 from steerlang.operations.vector import SteeringVector
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # Pairs that end on the same token give directions a twentieth as long as their states and shorter; pairs that end on
 # the words that differ, a third.
 _SHORT = 0.02
+# As for scales in units of the states: beyond this the state is mostly the vector.
+_STRONG = 2.0
 
 
 def doubtful_vectors(run: Run) -> Iterator[Diagnostic]:
@@ -67,6 +70,47 @@ def _of_vector(label: str, vector: SteeringVector, where: Label) -> Iterator[Dia
             help=("look at the rendered pairs with `steerlang plan`, or read another token",),
             level=Severity.WARNING,
         )
+
+
+def strong_actions(run: Run) -> Iterator[Diagnostic]:
+    """A warning for each definition of a model to whose states something is added that is longer than they are: the
+    replies are then the vector's, or empty. Scales in units of the states are judged where the program is checked."""
+    for table in run.program.compiled.tables.values():
+        models = [(label, c.value) for label, c in cells_of(table) if isinstance(c.value, ModelValue)]
+        found = [(_largest_share(run, model), label) for label, model in models]
+        share, label = max(found, default=(0.0, ""))
+        if share > _STRONG:
+            yield Diagnostic(
+                codes.LARGE_SCALE,
+                f"`{label}` adds a vector {share:.3g} times as long as the states it is added to",
+                Label(table.symbol.span),
+                help=("a share below 0.5 is usually enough; `unit = residual` makes the scale that share",),
+            )
+
+
+def _largest_share(run: Run, model: ModelValue) -> float:
+    """The largest length that an `add` gives its vectors, as a share of the states that they were read from."""
+    node, found = model.node, 0.0
+    while node is not model.base and node.inputs:
+        documents: Any = node.options.get("actions", ())
+        for document in documents:
+            if document["operator"] == "add" and document["options"].get("unit") in ("raw", "unit"):
+                found = max(found, _share(run, document, node))
+        node = node.inputs[0]
+    return found
+
+
+def _share(run: Run, document: Mapping[str, Any], node: Node) -> float:
+    found = 0.0
+    for scale, i in zip(document["scales"], document["vectors"], strict=True):
+        payload = run.payload(node.inputs[1 + i])
+        if payload is None:
+            continue
+        vector = SteeringVector.of(payload).at(tuple(document["layers"]))
+        lengths = vector.norms if document["options"]["unit"] == "raw" else (vector.norms > 0) * 1.0
+        shares = [abs(scale) * float(n) / float(s) for n, s in zip(lengths, vector.state_norms, strict=True) if s]
+        found = max(found, *shares, 0.0)
+    return found
 
 
 def _judge(label: str, vector: SteeringVector) -> str | None:

@@ -65,13 +65,15 @@ def _tried(run: Run, value: Written, label: str, sink: EventSink) -> Path | Diag
 
 def _export(run: Run, value: ExportValue) -> Path | None:
     from steerlang.exports.files import write_export
+    from steerlang.operations.recipes import model_type_of
 
     payload = run.payload(value.node)
     if payload is None:
         return None
     if value.node.result == "coefficients":
         payload = _named(payload, value.node)
-    return write_export(payload, Path(value.path), value.overwrite)
+    options = {**value.options, "model_type": model_type_of(value.node)} if value.format else {}
+    return write_export(payload, Path(value.path), value.overwrite, value.format, options)
 
 
 def _named(payload: Payload, node: Node) -> Payload:

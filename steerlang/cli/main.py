@@ -24,6 +24,7 @@ VERBS: Mapping[str, str] = {
     "run": "Run a program: make what its expectations, exports and reports need.",
     "validate": "Check programs without running anything. Needs neither torch nor a network.",
     "plan": "Show what a run would do, and why.",
+    "inspect": "Look at vectors, in files or in a program.",
     "test": "Run the expectations of programs.",
     "fmt": "Rewrite programs in the one standard layout.",
     "verify": "Check an exported folder of weights against its receipt.",

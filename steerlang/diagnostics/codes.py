@@ -121,6 +121,9 @@ CLASS_MISMATCH = _error("SL517", "class-mismatch", "the classes of the data are 
 UNSUPPORTED_ADAPTER = _error("SL518", "unsupported-adapter", "an adapter is something else than a plain LoRA")
 OTHER_BASE = Code("SL519", "other-base", Severity.NOTE, "an adapter names another model of the program as its base")
 TRUNCATED = Code("SL520", "truncated", Severity.NOTE, "an adapter holds its task vector only in part")
+NOT_A_VECTOR = _error("SL523", "not-a-vector-file", "a file holds no steering vector in a form that is understood")
+PICKLED_VECTOR = _error("SL524", "pickled-vector", "a vector file is a pickle that asks to run code")
+UNIT_UNKNOWN = _error("SL525", "unit-unknown", "a unit needs numbers that the file of a vector does not hold")
 
 # SL6xx imports, parameters, edition
 IMPORT_CYCLE = _error("SL601", "import-cycle", "files import each other in a circle")
@@ -139,6 +142,8 @@ FLOAT_EQUALITY = _warning("SL714", "float-equality", "an expectation compares me
 CONSTANT_GATE = _warning("SL720", "constant-gate", "a gate compares a number with one that it can never cross")
 SCHEDULE_ON_PROMPT = _warning("SL721", "schedule-on-prompt", "a schedule over generated tokens, on the prompt alone")
 UNDONE_ACTION = _warning("SL722", "undone-action", "what an action does is undone by a later one at the same place")
+FORMAT_LOSS = _warning("SL725", "format-loss", "a file format cannot hold all that a vector is")
+UNKNOWN_ORIGIN = Code("SL726", "unknown-origin", Severity.NOTE, "a vector file does not say whose it is")
 
 # SL8xx while running
 OUT_OF_MEMORY = _error("SL801", "out-of-memory", "memory ran out")

@@ -68,6 +68,18 @@ class PlanMade(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LibrariesLoaded(Event):
+    """What carries steps out was imported: torch and the rest take seconds, which no step is charged with."""
+
+    type: ClassVar[str] = "libraries"
+    seconds: float
+
+    @property
+    def message(self) -> str:
+        return f"libraries loaded in {duration(self.seconds)}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepStarted(Event):
     type: ClassVar[str] = "step_start"
     step: int
@@ -152,16 +164,17 @@ class NodeFailed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation(Event):
-    """An `expect` was judged; `found` says with which numbers."""
+    """An `expect` was judged; `found` says with which numbers. `holds` is None where what it needs was not made."""
 
     type: ClassVar[str] = "expectation"
     label: str
-    holds: bool
+    holds: bool | None
     found: str = ""
 
     @property
     def message(self) -> str:
-        return f"{self.label} {'holds' if self.holds else 'does not hold'}" + (f": {self.found}" if self.found else "")
+        words = {True: "holds", False: "does not hold", None: "is not judged"}[self.holds]
+        return f"{self.label} {words}" + (f": {self.found}" if self.found else "")
 
 
 @dataclass(frozen=True, kw_only=True)

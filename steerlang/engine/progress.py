@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from .events import (
     ArtifactWritten,
     Event,
-    Expectation,
+    LibrariesLoaded,
     NodeFailed,
     PlanMade,
     StepDone,
@@ -50,7 +50,7 @@ class ProgressSink:
         elif isinstance(event, Summary):
             self._close()
             self._line(event.message)
-        elif isinstance(event, (PlanMade, StepDone, Waiting, NodeFailed, Expectation, ArtifactWritten)):
+        elif isinstance(event, (PlanMade, LibrariesLoaded, StepDone, Waiting, NodeFailed, ArtifactWritten)):
             if isinstance(event, StepDone):
                 self._close()
             self._line(event.message)

@@ -29,6 +29,9 @@ from .shelf import Shelf
 from .sinks import Guarded, NoSink
 from .store import Store
 
+# Seconds from which loading libraries is worth a line.
+LIBRARIES_TOLD_FROM = 0.2
+
 
 def execute(
     plan: Plan, operations: Mapping[str, Operation], store: Store, resources: object = None,
@@ -112,6 +115,18 @@ class _Run:
         later = {n.key for n in running} | self.doubtful
         targets = [n for t in self.plan.targets for n in (carried_out_inputs(t) if t.virtual else [t])]
         self._enqueue(self._repairs(n for n in targets if n.key not in later), first=True)
+        self._load_libraries()
+
+    def _load_libraries(self) -> None:
+        """Imports what carries the steps out before the first of them, so that it is not charged with that."""
+        started = time.monotonic()
+        for step in self.queue:
+            # What cannot be imported fails in its step, where it is told.
+            with suppress(Exception):
+                self.operations.get(step.operation)
+        seconds = time.monotonic() - started
+        if seconds >= LIBRARIES_TOLD_FROM:
+            self.sink.emit(ev.LibrariesLoaded(seconds=seconds))
 
     def _work(self) -> None:
         while self.queue:

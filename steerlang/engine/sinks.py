@@ -13,6 +13,7 @@ from .events import (
     Event,
     EventSink,
     Expectation,
+    LibrariesLoaded,
     NodeFailed,
     PlanMade,
     StepDone,
@@ -55,15 +56,16 @@ class JsonLinesSink:
 class PlainSink:
     """One line at the start and the end of every step: for logs and CI, where bars would be noise.
 
-    Diagnostics are left to whoever shows them with the program's text, unless `diagnostics` is set.
+    Diagnostics and expectations are left to whoever shows them with the program's text, unless `diagnostics` is set.
     """
 
     stream: TextIO
     diagnostics: bool = False
 
     def emit(self, event: Event) -> None:
-        shown = (PlanMade, StepStarted, StepDone, Waiting, NodeFailed, Expectation, ArtifactWritten, Summary)
-        if isinstance(event, shown) or (self.diagnostics and isinstance(event, DiagnosticEvent)):
+        shown = (PlanMade, LibrariesLoaded, StepStarted, StepDone, Waiting, NodeFailed, ArtifactWritten, Summary)
+        told = (Expectation, DiagnosticEvent)
+        if isinstance(event, shown) or (self.diagnostics and isinstance(event, told)):
             self.stream.write(event.message + "\n")
             self.stream.flush()
 

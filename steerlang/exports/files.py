@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from steerlang import __version__
 from steerlang.data.coefficients import NamedCoefficients, write_coefficients
 from steerlang.engine.payload import Payload
+from steerlang.graph.facts import Trouble
+from steerlang.graph.facts.digests import FileDigests
+from steerlang.graph.facts.vectors import read_vector
+from steerlang.graph.facts.vectors.own import FORMAT, MARK
 
-MARK = "steerlang"
-FORMAT = "steerlang.vector"
+from . import vector_formats
 
 
 class ExportRefused(Exception):  # noqa: N818
@@ -25,18 +28,32 @@ class ExportRefused(Exception):  # noqa: N818
         self.help = "choose another name, move the file away, or say `overwrite = true`"
 
 
-def write_export(payload: Payload, path: Path, overwrite: bool = False) -> Path:
-    """Write a vector (`.safetensors`), samples (`.jsonl`) or a metric (`.json`). Raises ExportRefused or OSError."""
-    make, ours = {
-        "vector": (_vector, _our_vector),
-        "samples": (_samples, _our_samples),
-        "metric": (_metric, _our_metric),
-        "coefficients": (_coefficients, _our_coefficients),
-    }[payload.kind]
+def write_export(
+    payload: Payload, path: Path, overwrite: bool = False, format: str = "", options: Mapping[str, Any] | None = None
+) -> Path:
+    """Write a vector (`.safetensors`), samples (`.jsonl`) or a metric (`.json`); with `format`, a vector for another
+    tool (`gguf`, `svec`, `pt`). Raises ExportRefused or OSError."""
+    if format:
+        ours: Callable[[Path], bool] = is_our_vector
+        data = vector_formats.write(format, payload, options or {})
+    else:
+        make, ours = {
+            "vector": (_vector, _our_vector),
+            "samples": (_samples, _our_samples),
+            "metric": (_metric, _our_metric),
+            "coefficients": (_coefficients, _our_coefficients),
+        }[payload.kind]
+        data = make(payload)
     if path.exists() and not overwrite and not (path.is_file() and ours(path)):
         raise ExportRefused(path)
-    write_whole(path, make(payload))
+    write_whole(path, data)
     return path
+
+
+def is_our_vector(path: Path) -> bool:
+    """Whether a file of any of the formats for vectors was written by steerlang."""
+    found = read_vector(path, path.name, FileDigests(None))
+    return not isinstance(found, Trouble) and found.document is not None
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -62,15 +79,16 @@ def _umask() -> int:
 
 
 def _vector(payload: Payload) -> bytes:
-    """Tensors `layer.N` (float32 `[D]`) and `state_norms`; everything else stands as JSON under one key of the header,
-    because the order of several is not fixed."""
+    """Tensors `layer.N` (float32 `[D]`) and whatever else the vector holds (`state_norms`) under its name; everything
+    else stands as JSON under one key of the header, because the order of several is not fixed."""
     import numpy
     from safetensors.numpy import save
 
     meta: Any = payload.meta
     directions = numpy.asarray(payload.tensors["directions"])
     tensors = {f"layer.{layer}": numpy.ascontiguousarray(directions[i]) for i, layer in enumerate(meta["layers"])}
-    tensors["state_norms"] = numpy.ascontiguousarray(payload.tensors["state_norms"])
+    others = {name: tensor for name, tensor in payload.tensors.items() if name != "directions"}
+    tensors |= {name: numpy.ascontiguousarray(tensor) for name, tensor in others.items()}
     document = {"format": FORMAT, "version": __version__, "vector": meta}
     return save(tensors, {MARK: json.dumps(document, sort_keys=True)})
 

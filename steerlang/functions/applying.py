@@ -110,7 +110,7 @@ def _action_layers(action: ActionValue, model: ModelValue, low: Lowering) -> tup
         selection: Selection = tuple(sorted(common))
     else:
         selection = action.layers
-    return low.layers(selection, model.layers, action.span, f"`{model.name}`")
+    return low.layers(selection, model.layers, action.layers_where, f"`{model.name}`")
 
 
 def _made_for(action: ActionValue, model: ModelValue, low: Lowering) -> bool:
@@ -149,7 +149,7 @@ def _have_layers(action: ActionValue, layers: tuple[int, ...], low: Lowering) ->
             whole = action.layers is not None and any(isinstance(i, AllLayers) for i in action.layers)
             return _misfit(
                 codes.LAYER_OUT_OF_RANGE,
-                action.span,
+                action.layers_where,
                 low,
                 f"the vector has no layer {missing[0]}: it has {spelled(vector.layers)}",
                 "leave `layers` out to act on the layers the vector has" if whole else "act on layers the vector has",

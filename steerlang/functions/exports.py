@@ -44,22 +44,26 @@ def _path(call: Call, low: Lowering) -> str | None:
     return str(found)
 
 
+def target(call: Call, low: Lowering, ending: str) -> str | None:
+    """Where a file will lie whose name ends as its format does."""
+    path = _path(call, low)
+    if path is None or path.endswith(ending):
+        return path
+    low.report(
+        error(
+            codes.ARGUMENT_TYPE,
+            call.where("to"),
+            f"`{call['to']}` does not end in `{ending}`",
+            help=f"this writes a `{ending}` file: name it so",
+        )
+    )
+    return None
+
+
 def _file(ending: str) -> Any:
     def lower(call: Call, low: Lowering) -> Any:
-        path = _path(call, low)
-        if path is None:
-            return POISON
-        if not path.endswith(ending):
-            low.report(
-                error(
-                    codes.ARGUMENT_TYPE,
-                    call.where("to"),
-                    f"`{call['to']}` does not end in `{ending}`",
-                    help=f"this writes a `{ending}` file: name it so",
-                )
-            )
-            return POISON
-        return ExportValue(call["value"].node, path, call["overwrite"], call.span)
+        path = target(call, low, ending)
+        return POISON if path is None else ExportValue(call["value"].node, path, call["overwrite"], call.span)
 
     return lower
 
@@ -121,8 +125,8 @@ _STORED = {
     "bfloat16": "16-bit floats with the range of float32",
     "float16": "16-bit floats",
 }
-_TO = Parameter("to", Text(), "where it is written, relative to the program")
-_OVERWRITE = Parameter("overwrite", Flag(), "whether a file made by something else may be replaced", False)
+TO = Parameter("to", Text(), "where it is written, relative to the program")
+OVERWRITE = Parameter("overwrite", Flag(), "whether a file made by something else may be replaced", False)
 
 FUNCTIONS = (
     Function(
@@ -130,7 +134,7 @@ FUNCTIONS = (
         "a vector as a safetensors file with its provenance",
         "exports",
         (Parameter("value", Value((VECTOR,)), "the vector"),),
-        (_TO, _OVERWRITE),
+        (TO, OVERWRITE),
         EXPORT,
         _file(".safetensors"),
     ),
@@ -139,7 +143,7 @@ FUNCTIONS = (
         "samples as JSON lines",
         "exports",
         (Parameter("value", Value((SAMPLES,)), "the samples"),),
-        (_TO, _OVERWRITE),
+        (TO, OVERWRITE),
         EXPORT,
         _file(".jsonl"),
     ),
@@ -148,7 +152,7 @@ FUNCTIONS = (
         "a measured number as JSON",
         "exports",
         (Parameter("value", Value((METRIC,)), "the metric"),),
-        (_TO, _OVERWRITE),
+        (TO, OVERWRITE),
         EXPORT,
         _file(".json"),
     ),
@@ -157,7 +161,7 @@ FUNCTIONS = (
         "coefficients as JSON, by task vector and block",
         "exports",
         (Parameter("value", Value((COEFFICIENTS,)), "coefficients that `learn` or `search` found"),),
-        (_TO, _OVERWRITE),
+        (TO, OVERWRITE),
         EXPORT,
         _coefficients,
     ),
@@ -167,13 +171,13 @@ FUNCTIONS = (
         "exports",
         (Parameter("model", Value((MODEL,)), "the edited model"),),
         (
-            _TO,
+            TO,
             Parameter("max_shard_size", Value((SIZE,)), "the largest file of weights", 5 * 2**30, "bytes"),
             Parameter("dtype", Choice(_STORED), "what its numbers are stored in", "base"),
             Parameter(
                 "exclude", ListOf(Value((PATTERN,)), single=True), "tensors that are not written, by their names", ()
             ),
-            _OVERWRITE,
+            OVERWRITE,
         ),
         EXPORT,
         _checkpoint,
@@ -184,13 +188,13 @@ FUNCTIONS = (
         "exports",
         (Parameter("vector", Value((TASKVECTOR,)), "the task vector"),),
         (
-            _TO,
+            TO,
             Parameter(
                 "rank", Number(1, integer=True, optional=True), "what each matrix is cut to; none: exact, or an error",
                 None,
             ),
             Parameter("dtype", Choice(_FACTORS), "what the factors are stored in", "float32"),
-            _OVERWRITE,
+            OVERWRITE,
         ),
         EXPORT,
         _adapter,
@@ -201,7 +205,7 @@ FUNCTIONS = (
         "exports",
         (),
         (
-            _TO,
+            TO,
             Parameter("title", Text(optional=True), "the heading of the page", None),
         ),
         REPORT,

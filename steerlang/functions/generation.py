@@ -38,11 +38,14 @@ def _generate(call: Call, low: Lowering) -> Any:
     model, prompts = call["models"], call["prompts"]
     if not is_causal(model, call.where("models"), "generating text", low):
         return POISON
-    if not can_read(model, prompts, call.where("prompts"), low):
+    if not can_read(model, prompts, call.where("prompts"), low, prompted=True):
         return POISON
+    rows = prompts.node
+    if model.instruction is not None:
+        rows = low.node("data.instructed", {"prompt": model.instruction}, (rows,), "rows")
     # Steered variants of one model on the same prompts may run as rows of one batch.
-    group = f"generate:{model.base.key}:{prompts.node.key}:{digest(options)}"
-    return SamplesValue(low.node("generate", options, (model.node, prompts.node), "samples", group=group))
+    group = f"generate:{model.base.key}:{rows.key}:{digest(options)}"
+    return SamplesValue(low.node("generate", options, (model.node, rows), "samples", group=group))
 
 
 FUNCTIONS = (

@@ -15,6 +15,7 @@ from steerlang.language.values import POISON, ConditionValue, MetricValue, Model
 from steerlang.source import Span
 
 from .tasks import is_causal
+from .texts import reads_plainly
 
 # ---- metrics -------------------------------------------------------------------------------------------------------
 
@@ -33,7 +34,7 @@ def _distinct(call: Call, low: Lowering) -> MetricValue:
 
 def _perplexity(call: Call, low: Lowering) -> Any:
     by: ModelValue = call["by"]
-    if not is_causal(by, call.where("by"), "perplexity", low):
+    if not is_causal(by, call.where("by"), "perplexity", low) or not reads_plainly(by, call.where("by"), low):
         return POISON
     kind = "samples" if isinstance(call["texts"], SamplesValue) else "rows"
     node = low.node("metric.perplexity", {"of": kind}, (call["texts"].node, by.node), "metric", group=_score_group(by))
@@ -43,6 +44,8 @@ def _perplexity(call: Call, low: Lowering) -> Any:
 def _kl_from(call: Call, low: Lowering) -> Any:
     model, base = call["models"], call["base"]
     if not all(is_causal(call[n], call.where(n), "divergence of next tokens", low) for n in ("models", "base")):
+        return POISON
+    if not reads_plainly(model, call.where("models"), low) or not reads_plainly(base, call.where("base"), low):
         return POISON
     if model.base.key != base.base.key:
         low.report(
@@ -73,6 +76,8 @@ def _kl_from(call: Call, low: Lowering) -> Any:
 def _logit_difference(call: Call, low: Lowering) -> Any:
     model = call["models"]
     if not is_causal(model, call.where("models"), "a difference of next tokens", low):
+        return POISON
+    if not reads_plainly(model, call.where("models"), low):
         return POISON
     options: dict[str, Json] = {"target": call["target"], "source": call["source"]}
     node = low.node(

@@ -49,7 +49,7 @@ def _action(operator: str, reads: tuple[str, ...], option_names: tuple[str, ...]
     def lower(call: Call, low: Lowering) -> Any:
         vectors: list[VectorValue] = call["vectors"]
         scales = _scales(call, low, scale, len(vectors))
-        if scales is None or not _sites_fit(call, low, vectors, reads):
+        if scales is None or not _sites_fit(call, low, vectors, reads) or not _unit_known(call, low, vectors):
             return POISON
         options = {name: call[name] for name in option_names}
         _large(call, low, operator, scales, options.get("unit"))
@@ -58,7 +58,10 @@ def _action(operator: str, reads: tuple[str, ...], option_names: tuple[str, ...]
             return POISON
         layers = as_selection(call["layers"]) if call.is_written("layers") else None
         places = (call["site"], call["tokens"], call["across"], call.span, call["when"], schedule)
-        return ActionValue(operator, 1, tuple(vectors), tuple(scales), options, layers, *places)
+        layers_span = call.where("layers") if call.is_written("layers") else None
+        return ActionValue(
+            operator, 1, tuple(vectors), tuple(scales), options, layers, *places, layers_span=layers_span
+        )
 
     return lower
 
@@ -90,6 +93,25 @@ def _sites_fit(call: Call, low: Lowering, vectors: list[VectorValue], reads: tup
             )
         )
         return False
+    return True
+
+
+def _unit_known(call: Call, low: Lowering, vectors: list[VectorValue]) -> bool:
+    """Whether the states' norms are known where a scale multiplies by them: files of other tools lack them."""
+    if dict(call.values).get("unit") not in ("residual", "max_activation"):
+        return True
+    for vector in vectors:
+        if not vector.normed:
+            low.report(
+                error(
+                    codes.UNIT_UNKNOWN,
+                    call.where("unit"),
+                    f"`unit = {call['unit']}` needs what was measured of the states of `{vector.model_name}`, which "
+                    "the vector's file does not hold",
+                    help="take `unit = raw` or `unit = unit`, or extract the vector",
+                )
+            )
+            return False
     return True
 
 

@@ -94,7 +94,7 @@ class Reasoner:
                 continue
             reason = self._own_change(current)
             if reason is None:
-                inner = [i for i in self._changed_inputs(current) if self._nameless(i) and i.key not in self._known]
+                inner = [i for i in self._changed_inputs(current) if self._looked_into(i) and i.key not in self._known]
                 if inner:
                     stack.extend(inner)
                     continue
@@ -126,10 +126,13 @@ class Reasoner:
         words: dict[str, None] = {}
         deeper: Reason | None = None
         for i in self._changed_inputs(node):
-            if not self._nameless(i):
+            if not self._looked_into(i):
                 words[self._words(i)] = None
                 continue
             reason = self._known[i.key]
+            if not self._nameless(i):
+                words[self._described(i, reason)] = None
+                continue
             if reason.cause is Cause.INPUT:
                 words.update(dict.fromkeys(reason.detail.split(", ")))
             else:
@@ -151,6 +154,16 @@ class Reasoner:
             return self._names.by_key[node.key]
         own = self._own_change(node)
         return source if own is None or own.cause in {Cause.INPUT, Cause.NEW} else self._names.by_key[node.key]
+
+    def _described(self, node: Node, reason: Reason) -> str:
+        """A named model and what changed in it: `kind (actions.scales [0.1] → [0.2])`. Models never run by
+        themselves, so no other line of a plan says it."""
+        name = self._names.by_key[node.key]
+        return f"{name} ({reason.detail})" if reason.cause is Cause.RECIPE and reason.detail else name
+
+    def _looked_into(self, node: Node) -> bool:
+        """Whether changes are looked for inside a node: it has no name, or it is a mere description."""
+        return self._nameless(node) or (node.virtual and node.key not in self._sources)
 
     def _nameless(self, node: Node) -> bool:
         return not self._names.is_named(node.key) and node.key not in self._sources
@@ -185,7 +198,7 @@ def differences(before: object, after: object, name: str = "") -> Iterator[Diffe
         return
     if _are_records(before) and _are_records(after) and len(before) == len(after):  # type: ignore[arg-type]
         for n, (old, new) in enumerate(zip(before, after, strict=True)):  # type: ignore[call-overload]
-            yield from differences(old, new, f"{name}[{n}]")
+            yield from differences(old, new, f"{name}[{n}]" if len(before) > 1 else name)  # type: ignore[arg-type]
         return
     if before is not _ABSENT and after is not _ABSENT and canonical(before) == canonical(after):
         return

@@ -52,7 +52,8 @@ def call(scope: Scope, expr: tree.Call, wanted: tuple[Type, ...], declares: bool
         return t.Poison(ERROR, expr.span)
     axes = _reduced(function, bound, union(*(b.axes for b in bound.values())))
     if isinstance(function.result, Type):
-        return t.Invocation(function, bound, function.result, axes, expr.span)
+        made = t.Invocation(function, bound, function.result, axes, expr.span)
+        return made if function.expand is None else function.expand(scope, bound, made)
     return _by_rule(scope, function, bound, axes, expr)
 
 

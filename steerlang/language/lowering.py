@@ -7,7 +7,7 @@ of the world (`Facts`), so `validate` and `run` find the same mistakes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -22,7 +22,7 @@ from .layers import Depth, LayerProblem, LayerRange, Selection, resolve
 from .modules import Symbol
 from .signature import Call, Parameter
 from .types import POINT, RATIO, Axes, Axis, shown
-from .values import POISON, MetricValue, PointValue, SamplesValue
+from .values import POISON, MetricValue, PointValue, SamplesValue, VectorValue
 
 Point = Mapping[str, int]  # axis name → index
 
@@ -279,15 +279,17 @@ class Lowering:
 
     def _pick(self, typed: t.Select, where: PointValue, cells: list[Any]) -> Any:
         first = cells[0]
-        if not isinstance(first, (MetricValue, SamplesValue)):
+        if not isinstance(first, (MetricValue, SamplesValue, VectorValue)):
             self.report(
                 error(
                     codes.NOT_INDEXABLE,
                     typed.point.span if typed.point is not None else typed.span,
                     f"{typed.type} cannot be selected by a point that is found while running",
-                    help="only metrics and samples can; name the point itself for anything else",
+                    help="only metrics, samples and vectors can; name the point itself for anything else",
                 )
             )
+            return POISON
+        if isinstance(first, VectorValue) and not self._exchangeable(typed, cells):
             return POISON
         if where.axis.labels != typed.axis.labels:
             self.report(
@@ -300,7 +302,26 @@ class Lowering:
             )
             return POISON
         node = self.node("pick", {"points": len(cells)}, (where.node, *(c.node for c in cells)), first.node.result)
-        return type(first)(node)
+        return replace(first, node=node)
+
+    def _exchangeable(self, typed: t.Select, vectors: list[VectorValue]) -> bool:
+        """Whether it makes no difference to the checks which of some vectors is taken."""
+        first = vectors[0]
+        for other in vectors[1:]:
+            if (other.model, other.site, other.layers) == (first.model, first.site, first.layers):
+                continue
+            what = "layers" if other.layers != first.layers else "sites" if other.site != first.site else "models"
+            self.report(
+                error(
+                    codes.PROVENANCE_MISMATCH,
+                    typed.point.span if typed.point is not None else typed.span,
+                    f"one of these vectors is chosen while running, and they are of different {what}",
+                    help="choose among vectors of the same layers, site and model; metrics and samples of the point "
+                    "can be selected in any case",
+                )
+            )
+            return False
+        return True
 
 
 def _settled(parameter: Parameter | None, value: Any) -> Any:

@@ -17,6 +17,7 @@ from .types import Type
 if TYPE_CHECKING:
     from .lowering import Lowering
     from .parameter_types import ParameterType
+    from .scope import Scope
     from .typed import Typed
 
 
@@ -120,6 +121,7 @@ class Call:
         return name in self.written
 
 
+Expand = Callable[["Scope", Mapping[str, "Typed"], "Typed"], "Typed"]
 Lower = Callable[[Call, "Lowering"], Any]
 
 
@@ -133,6 +135,7 @@ class Function:
     lower       turns a call at one point into a value (constants, or handles of graph nodes)
     reduces     name of a parameter that takes a sweep: the function sees all points of it at once, and the result
                 lacks that axis
+    expand      gives other typed expressions that a call means; such a function is never lowered itself
     """
 
     name: str
@@ -145,6 +148,7 @@ class Function:
     version: int = 1
     source: str = ""
     reduces: str = ""
+    expand: Expand | None = None
     examples: tuple[str, ...] = field(default=())
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from steerlang.graph.node import Json, Node
@@ -31,7 +31,8 @@ class ModelValue:
     """A model: the node that describes it, the node of the weights at its bottom, and the facts of those weights.
 
     `layers` and `width` are those of the facts, which are known for every language model a program can use; 0 where a
-    classifier has none. `task` is what it is loaded for.
+    classifier has none. `task` is what it is loaded for. `instruction`: what it is told before each
+    prompt, where it is a baseline of prompting.
     """
 
     node: Node
@@ -44,6 +45,7 @@ class ModelValue:
     task: str = "causal"
     # What is done to its states, in the order it is done.
     actions: tuple[AppliedAction, ...] = ()
+    instruction: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +87,8 @@ class StatesValue:
 class VectorValue:
     """Directions: which weights they were read from (`model`, a node key), at which site and layers, how wide.
 
-    `depth` is the number of layers of that model, which `last` and percentages are counted by.
+    `depth` is the number of layers of that model, which `last` and percentages are counted by. `normed`: whether the
+    mean norms of the states are known, which `unit = residual` scales by; files of other tools lack them.
     """
 
     node: Node
@@ -95,6 +98,7 @@ class VectorValue:
     layers: tuple[int, ...]
     width: int
     depth: int
+    normed: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +151,12 @@ class ActionValue:
     span: Span
     when: GateValue | None = None
     schedule: Json = None
+    layers_span: Span | None = None
+
+    @property
+    def layers_where(self) -> Span:
+        """Where its layers are written, or the whole of it where they are left out."""
+        return self.layers_span or self.span
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,12 +256,17 @@ class PointValue:
 
 @dataclass(frozen=True, eq=False)
 class ExportValue:
-    """A file to write: what goes in, where, and whether a file of other making may be replaced."""
+    """A file to write: what goes in, where, and whether a file of other making may be replaced.
+
+    `format` and `options` say how where a result can be written in more than one way.
+    """
 
     node: Node
     path: str
     overwrite: bool
     span: Span
+    format: str = ""
+    options: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,6 +47,16 @@ def _arithmetic(task: Task, _: Context) -> Payload:
     return Metric(_BINARY[symbol](values[0], values[1])).payload()
 
 
+def _extreme(task: Task, _: Context) -> Payload:
+    """The largest (or smallest) of some metrics, with its interval; NaN where one of them is."""
+    sign: Any = task.node.options["sign"]
+    found = inputs(task)
+    values = [float(p.meta["value"]) for p in found]  # type: ignore[arg-type]
+    if any(math.isnan(v) for v in values):
+        return Metric(math.nan).payload()
+    return found[max(range(len(values)), key=lambda i: (sign * values[i], -i))]
+
+
 def _compare(task: Task, _: Context) -> Payload:
     symbol = str(task.node.options["operator"])
     left, right = (float(v) for v in _values(task, "value"))
@@ -91,6 +101,7 @@ def _pick(task: Task, _: Context) -> Payload:
 OPERATIONS = {
     "metric.arithmetic": Single(_arithmetic),
     "metric.compare": Single(_compare),
+    "metric.extreme": Single(_extreme),
     "condition.logic": Single(_logic),
     "choose": Single(_choose),
     "pick": Single(_pick),

@@ -93,7 +93,7 @@ def _payload(
     found = tuple(
         {
             "id": row["id"],
-            "prompt": text_of(row),
+            "prompt": row.get("shown", text_of(row)),
             "completion": reply.text,
             "prompt_ids": list(item.ids),
             "completion_ids": list(reply.ids),

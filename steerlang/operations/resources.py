@@ -66,12 +66,9 @@ class Resources:
 
     def _prepare(self) -> None:
         # Programs say where models come from; loading itself never asks the network.
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        quiet_library()
         import torch
-        from transformers.utils import logging
 
-        quiet: Any = logging.disable_progress_bar
-        quiet()  # progress is ours to show, on stderr and as events
         if self.threads is not None:
             torch.set_num_threads(self.threads)
 
@@ -104,3 +101,12 @@ def _folder(base: Node, value: Value, receipts: dict[str, dict[str, Any]]) -> It
             yield folder
     else:
         yield Path(base.locators["path"])
+
+
+def quiet_library() -> None:
+    """Progress is ours to show, on stderr and as events."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from transformers.utils import logging
+
+    quiet: Any = logging.disable_progress_bar
+    quiet()

@@ -6,7 +6,19 @@ from collections.abc import Mapping
 
 from steerlang.engine.operation import Operation
 
-from . import algebra, arithmetic, capturing, classifying, extracting, generating, learning, scoring, text
+from . import (
+    algebra,
+    arithmetic,
+    capturing,
+    classifying,
+    extracting,
+    folding,
+    generating,
+    learning,
+    scoring,
+    text,
+    vector_files,
+)
 
 OPERATIONS: Mapping[str, Operation] = {
     **text.OPERATIONS,
@@ -14,6 +26,8 @@ OPERATIONS: Mapping[str, Operation] = {
     **arithmetic.OPERATIONS,
     **capturing.OPERATIONS,
     **extracting.OPERATIONS,
+    **folding.OPERATIONS,
+    **vector_files.OPERATIONS,
     **generating.OPERATIONS,
     **scoring.OPERATIONS,
     **learning.OPERATIONS,

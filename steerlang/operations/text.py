@@ -102,6 +102,23 @@ def _split(task: Task, _: Context) -> Payload:
     return Payload("rows", rows=parts[0] if options["part"] == "first" else parts[1])
 
 
+def _instructed(task: Task, _: Context) -> Payload:
+    """Prompts of a model that is told something in words. `shown` keeps the prompt without it."""
+    prompt = str(task.node.options["prompt"])
+    return Payload("rows", rows=tuple(_with_instruction(row, prompt) for row in inputs(task)[0].rows))
+
+
+def _with_instruction(row: dict[str, Any], prompt: str) -> dict[str, Any]:
+    column = "text" if "text" in row else "prompt"
+    text = str(row[column])
+    if "{text}" in prompt:
+        return {**row, column: prompt.replace("{text}", text), "shown": text}
+    if row.get("chat"):
+        before = row.get("system")
+        return {**row, "system": prompt if before is None else f"{before}\n{prompt}", "shown": text}
+    return {**row, column: f"{prompt}\n{text}", "shown": text}
+
+
 def text_of(row: dict[str, Any]) -> str:
     """The text a row holds, whatever its column was called."""
     return str(row["text"] if "text" in row else row["prompt"])
@@ -137,6 +154,7 @@ OPERATIONS = {
     "data.sample": Single(_sample),
     "data.split": Single(_split),
     "data.unlabelled": Single(_unlabelled),
+    "data.instructed": Single(_instructed),
     "metric.word_share": Single(_word_share),
     "metric.contains_rate": Single(_contains_rate),
     "metric.distinct": Single(_distinct),

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .findings import Label, MetricRow, MetricTable, point_text
-from .svg import Point, Series, chart
+from .findings import Label, MetricRow, MetricTable, banded, point_text
+from .svg import Mark, Point, Series, chart, strip
 
 MOST_SERIES = 8
 
 
 def curves(table: MetricTable) -> str:
-    """The chart of a metric over a sweep; empty when no axis is numeric."""
+    """The chart of a metric over a sweep; without one, its models beside the range of random directions; else empty."""
+    table = banded(table)
     axis = sweep_axis(table)
     if axis is None:
-        return ""
+        return _beside_random(table)
     names = [a for i, a in enumerate(table.axes) if i != axis]
     groups: dict[tuple[Label, ...], list[MetricRow]] = {}
     for row in table.rows:
         groups.setdefault(tuple(x for i, x in enumerate(row.labels) if i != axis), []).append(row)
     series = [Series(point_text(names, rest) or table.name, _points(rows, axis)) for rest, rows in groups.items()]
     return chart(series[:MOST_SERIES], f"{table.name} over {table.axes[axis]}", table.axes[axis])
+
+
+def _beside_random(table: MetricTable) -> str:
+    """The models of a metric, with the range that random directions reach as a band; empty where there are none."""
+    if table.axes != ("model",):
+        return ""
+    random = [row for row in table.rows if "random:" in str(row.labels[0])]
+    if not random or random[0].interval is None:
+        return ""
+    marks = [Mark(str(r.labels[0]), r.value, r.interval) for r in table.rows if r is not random[0]]
+    return strip(marks, random[0].interval, f"{table.name}; the band is what random directions reach")
 
 
 def _points(rows: Sequence[MetricRow], axis: int) -> tuple[Point, ...]:

@@ -20,7 +20,7 @@ def findings_document(findings: Findings) -> dict[str, Any]:
         "seconds": round(tally.seconds, 3),
         "expectations": [
             {"label": e.label, "holds": e.holds, "text": e.text, "left": e.left, "operator": e.operator,
-             "right": e.right}
+             "right": e.right, "place": e.place or None}
             for e in findings.expectations
         ],
         "metrics": [_metric(t) for t in findings.metrics],

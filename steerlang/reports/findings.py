@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Label = object  # a sweep value or the name of a model
@@ -13,14 +14,16 @@ Labels = tuple[Label, ...]
 
 @dataclass(frozen=True)
 class Expected:
-    """An expectation: its text in the program, whether it holds, and the two sides as measured (None: not numbers)."""
+    """An expectation: its text in the program, whether it holds (None: it was not judged), the two sides as measured
+    (None: not numbers), and where it is written."""
 
     label: str
-    holds: bool
+    holds: bool | None
     text: str
     left: float | bool | None = None
     right: float | bool | None = None
     operator: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,38 @@ class Findings:
     chosen: Sequence[tuple[str, str]] = ()  # definitions that are points of a sweep, and the point: `best`, `s = 0.1`
 
 
+_RANDOM = re.compile(r"random_\d+")
+
+
+def is_random(label: Label) -> bool:
+    """Whether a point of the axis `model` is one of the random directions of `controls`."""
+    return isinstance(label, str) and _RANDOM.fullmatch(label) is not None
+
+
+def banded(table: MetricTable) -> MetricTable:
+    """A metric with its random directions drawn together: one row of their mean and their range (not an interval of a
+    mean) for each point of the other axes. As it was where there are fewer than three."""
+    if "model" not in table.axes:
+        return table
+    at = table.axes.index("model")
+    groups: dict[Labels, list[MetricRow]] = {}
+    for row in table.rows:
+        if is_random(row.labels[at]):
+            groups.setdefault(tuple(x for i, x in enumerate(row.labels) if i != at), []).append(row)
+    if not groups or min(map(len, groups.values())) < 3:
+        return table
+    rows = [row for row in table.rows if not is_random(row.labels[at])]
+    rows += [_together(found, rest, at) for rest, found in groups.items()]
+    return replace(table, rows=tuple(rows))
+
+
+def _together(rows: Sequence[MetricRow], rest: Labels, at: int) -> MetricRow:
+    values = [row.value for row in rows]
+    name = f"{len(rows)} random: mean, range"
+    labels = (*rest[:at], name, *rest[at:])
+    return MetricRow(labels, sum(values) / len(values), (min(values), max(values)), rows[0].count)
+
+
 def label_text(axis: str, label: Label) -> str:
     """How a point is called: models by their name, others by axis and value."""
     return str(label) if axis == "model" and isinstance(label, str) else f"{axis} = {plain(label)}"
@@ -202,6 +237,8 @@ def size(count: int) -> str:
 
 def selector_text(value: Any) -> str:
     """A selector, a site or a method's options as one writes them: `last`, `at("please")`, `center = none`."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(selector_text(v) for v in value)
     if not isinstance(value, dict):
         return str(value)
     if "select" not in value:

@@ -25,6 +25,8 @@ from .findings import (
     selector_text,
 )
 
+# How parts of a vector's method are called; `of` are the keys of the vectors it was made of.
+_METHOD = {"name": "method", "of": "made of"}
 Cells = Mapping[Labels, Any]
 
 
@@ -55,7 +57,7 @@ def gather(run: Finished) -> Findings:
     return Findings(
         program=source.name,
         text=source.text,
-        expectations=tuple(Expected(e.label, e.holds, e.text, e.left, e.right, e.operator) for e in run.expectations),
+        expectations=tuple(_expected(e) for e in run.expectations),
         metrics=tuple(_metric(name, axes, cells) for name, axes, cells in _results(run, "metric")),
         samples=tuple(t for name, axes, cells in _results(run, "samples") for t in _samples(name, axes, cells)),
         vectors=tuple(t for name, axes, cells in _results(run, "vector") for t in _vectors(name, axes, cells)),
@@ -65,6 +67,10 @@ def gather(run: Finished) -> Findings:
         edits=tuple(edit_table(name, receipt) for name, receipt in run.weights().items()),
         chosen=tuple(run.chosen()),
     )
+
+
+def _expected(e: Any) -> Expected:
+    return Expected(e.label, e.holds, e.text, e.left, e.right, e.operator, e.place)
 
 
 def _results(run: Finished, kind: str) -> Iterator[tuple[str, tuple[str, ...], Cells]]:
@@ -97,14 +103,16 @@ def _samples(name: str, axes: tuple[str, ...], cells: Cells) -> list[SampleTable
 
 
 def _vectors(name: str, axes: tuple[str, ...], cells: Cells) -> list[VectorTable]:
-    return [
-        VectorTable(
-            _name(name, axes, labels), tuple(v.layers), tuple(float(n) for n in v.norms),
-            tuple(float(n) for n in v.state_norms),
-            {k: tuple(float(x) for x in row) for k, row in v.report.items() if row is not None}, _facts(v),
-        )
-        for labels, v in cells.items()
-    ]
+    return [vector_table(_name(name, axes, labels), v) for labels, v in cells.items()]
+
+
+def vector_table(name: str, vector: Any) -> VectorTable:
+    """What there is to show of a vector."""
+    return VectorTable(
+        name, tuple(vector.layers), tuple(float(n) for n in vector.norms), tuple(float(n) for n in vector.state_norms),
+        {k: tuple(None if x is None else float(x) for x in row) for k, row in vector.report.items() if row is not None},
+        _facts(vector),
+    )
 
 
 def _found(name: str, axes: tuple[str, ...], cells: Cells) -> list[CoefficientTable]:
@@ -128,7 +136,9 @@ def _name(name: str, axes: tuple[str, ...], labels: Labels) -> str:
 def _facts(vector: Any) -> dict[str, str]:
     facts = {"site": vector.site, "tokens": vector.tokens}
     facts |= {f"model {k}": v for k, v in vector.model.items()}
-    facts |= {k if k == "method" else f"method {k}": v for k, v in vector.method.items()}
+    facts |= {_METHOD.get(k, f"method {k}"): v for k, v in vector.method.items()}
+    if "made of" in facts:
+        facts["made of"] = [str(key)[:12] for key in facts["made of"]]
     used, dropped = vector.provenance.get("pairs"), vector.provenance.get("left_out")
     if used is not None:
         facts["pairs"] = f"{used} of {used + dropped}" if dropped else used

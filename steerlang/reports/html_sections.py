@@ -37,7 +37,7 @@ def _title(name: str, description: str) -> str:
 
 def head(findings: Findings, title: str, date: str) -> str:
     tally, expected = findings.tally, findings.expectations
-    holding = sum(e.holds for e in expected)
+    holding = sum(e.holds is True for e in expected)
     good = tally.outcome == "done" and holding == len(expected)
     state = tally.outcome
     if expected and tally.outcome == "done":
@@ -53,7 +53,7 @@ def expectations(found: Sequence[Expected]) -> str:
 
 
 def _expectation(e: Expected) -> str:
-    sign, style = ("✓", "good") if e.holds else ("✗", "bad")
+    sign, style = {True: ("✓", "good"), False: ("✗", "bad"), None: ("?", "soft")}[e.holds]
     numbers = f' <span class="soft num">{escape(numbers_text(e))}</span>' if numbers_text(e) else ""
     return f'<li><strong class="{style}">{sign} {escape(e.label)}</strong> <code>{escape(e.text)}</code>{numbers}</li>'
 

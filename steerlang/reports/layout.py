@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _SIGNS = {
-    "yes": ("✓", "ok"), "no": ("✗", "FAILED"), "ellipsis": ("…", "..."), "dot": ("·", "-"), "line": ("⏎", "\\n"),
+    "yes": ("✓", "ok"), "no": ("✗", "FAILED"), "open": ("?", "?"),
+    "ellipsis": ("…", "..."), "dot": ("·", "-"), "line": ("⏎", "\\n"),
     "arrow": ("→", "->"), "times": ("×", "x"), "rule": ("─", "-"),
 }
 

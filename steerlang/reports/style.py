@@ -34,6 +34,7 @@ details > summary { cursor: pointer; color: var(--soft); }
 .chart text { fill: var(--soft); font-size: 12px; }
 .chart .grid { stroke: var(--rule); stroke-width: 1; } .line { fill: none; stroke-width: 2; stroke: var(--k); }
 .band { fill: var(--k); opacity: .15; } .dot { fill: var(--k); } .key { background: var(--k); }
+.band.soft { fill: var(--soft); }
 .legend { margin: .25rem 0 1rem; } .legend span { margin-right: 1.25rem; white-space: nowrap; }
 .key { display: inline-block; width: .75rem; height: .75rem; border-radius: 2px; margin-right: .4rem; }
 .c0 { --k: var(--c0); } .c1 { --k: var(--c1); } .c2 { --k: var(--c2); } .c3 { --k: var(--c3); }

@@ -61,6 +61,53 @@ def chart(series: Sequence[Series], title: str, x_name: str) -> str:
     return "".join(parts) + legend([s.name for s in drawn])
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A measured number with a name and its interval."""
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None = None
+
+
+_ROW = 26
+
+
+def strip(marks: Sequence[Mark], band: tuple[float, float], title: str) -> str:
+    """Named numbers one below the other along one scale, with a band across all of them."""
+    marks = [m for m in marks if math.isfinite(m.value)]
+    if not marks or not all(map(math.isfinite, band)):
+        return ""
+    values = [*band, *(x for m in marks for x in (m.value, *(m.interval or ())))]
+    left, height = 150, TOP + _ROW * len(marks) + BOTTOM
+    x = _Scale(*_spread(min(values), max(values), 0.06), left, WIDTH - RIGHT)
+    bottom = height - BOTTOM
+    low, high = float(x(band[0])), float(x(band[1]))
+    parts = [
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">',
+        f"<title>{escape(title)}</title>",
+        f'<rect class="band soft" x="{low:.1f}" width="{high - low:.1f}" y="{TOP}" height="{bottom - TOP}"/>',
+        *(_upright(x(t), bottom, _tick(t)) for t in ticks(x.low, x.high)),
+        *(_mark(m, i, x) for i, m in enumerate(marks)),
+        _text(f"{(left + WIDTH - RIGHT) / 2}", height - 6, title), "</svg>",
+    ]
+    return "".join(parts)
+
+
+def _upright(x: str, bottom: int, words: str) -> str:
+    return f'<line class="grid" x1="{x}" x2="{x}" y1="{TOP}" y2="{bottom}"/>{_text(x, bottom + 18, words)}'
+
+
+def _mark(mark: Mark, number_: int, x: _Scale) -> str:
+    y = TOP + _ROW * number_ + _ROW // 2
+    words = escape(f"{mark.name}: {number(mark.value)}")
+    name = escape(mark.name if len(mark.name) <= 20 else f"{mark.name[:19]}…")
+    shapes = f'<text x="142" y="{y}" text-anchor="end" dominant-baseline="middle">{name}</text>'
+    if mark.interval is not None and all(map(math.isfinite, mark.interval)):
+        shapes += f'<line class="line c0" x1="{x(mark.interval[0])}" x2="{x(mark.interval[1])}" y1="{y}" y2="{y}"/>'
+    return f'{shapes}<circle class="dot c0" cx="{x(mark.value)}" cy="{y}" r="4"><title>{words}</title></circle>'
+
+
 def legend(names: Sequence[str]) -> str:
     """Which colour is which; not needed for a single curve."""
     if len(names) < 2:

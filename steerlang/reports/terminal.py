@@ -12,9 +12,12 @@ from .findings import (
     Expected,
     Findings,
     MetricTable,
+    SampleColumn,
     SampleTable,
     Tally,
     VectorTable,
+    banded,
+    is_random,
     label_text,
     number,
     point_text,
@@ -129,7 +132,8 @@ def coefficients(tables: Sequence[CoefficientTable], screen: Screen) -> list[lis
 
 
 def metrics(tables: Sequence[MetricTable], screen: Screen) -> list[list[str]]:
-    """Metrics with the same points stand in one table, those without axes in one list."""
+    """Metrics of the same points as one table, those without axes as one list; random directions are one row."""
+    tables = [banded(t) for t in tables]
     found: list[list[str]] = []
     single = [t for t in tables if not t.axes]
     if single:
@@ -200,7 +204,7 @@ def samples(tables: Sequence[SampleTable], screen: Screen) -> list[list[str]]:
 
 
 def _samples(table: SampleTable, screen: Screen) -> list[str]:
-    shown = table.columns[:MOST_COMPLETIONS]
+    shown = _without_most_random(table)[:MOST_COMPLETIONS]
     names = [screen.cut(point_text(table.axes, c.labels) or "text", 24) for c in shown]
     wide = max(text_width(n) for n in (*names, "prompt"))
     room = screen.width - wide - 4
@@ -211,6 +215,12 @@ def _samples(table: SampleTable, screen: Screen) -> list[str]:
         block = columns([[n, screen.cut(screen.clean(text.strip()), room)] for n, text in pairs], [False, False])
         lines += [screen.paint(block[0], "dim"), *block[1:], ""]
     return lines[:-1]
+
+
+def _without_most_random(table: SampleTable) -> list[SampleColumn]:
+    """The columns of a table, of random directions only the first."""
+    rest = [c for c in table.columns if not any(map(is_random, c.labels))]
+    return rest + [c for c in table.columns if any(map(is_random, c.labels))][:1]
 
 
 def _telling(table: SampleTable) -> tuple[list[int], str]:
@@ -229,7 +239,7 @@ def _telling(table: SampleTable) -> tuple[list[int], str]:
 def expectations(found: Sequence[Expected], screen: Screen) -> list[list[str]]:
     if not found:
         return []
-    signs = {holds: screen.sign("yes" if holds else "no") for holds in (True, False)}
+    signs = {holds: screen.sign(sign) for holds, sign in ((True, "yes"), (False, "no"), (None, "open"))}
     wide = max(text_width(signs[e.holds]) for e in found)
     names = [screen.cut(e.label, 32) for e in found]
     numbers = [numbers_text(e) for e in found]
@@ -238,13 +248,18 @@ def expectations(found: Sequence[Expected], screen: Screen) -> list[list[str]]:
     rows = columns(list(zip(names, texts, numbers, strict=True)), [False, False, False], indent="")
     lines = []
     for e, row in zip(found, rows, strict=True):
-        sign = screen.paint(pad(signs[e.holds], wide), "green" if e.holds else "red", "bold")
-        lines.append(f"  {sign} {row if e.holds else screen.paint(row, 'red')}")
+        color = {True: "green", False: "red", None: "yellow"}[e.holds]
+        sign = screen.paint(pad(signs[e.holds], wide), color, "bold")
+        lines.append(f"  {sign} {row if e.holds else screen.paint(row, color)}")
+        if e.holds is False and e.place:
+            lines.append(screen.paint(f"  {pad('', wide)} at {screen.clean(e.place)}", "dim"))
     return [[_heading("expectations", screen), *lines]]
 
 
 def numbers_text(e: Expected) -> str:
     """Both sides of an expectation as measured: `0.41 >= 0.23`."""
+    if e.holds is None:
+        return "not judged"
     return f"{number(e.left)} {e.operator} {number(e.right)}" if e.operator and e.left is not None else ""
 
 

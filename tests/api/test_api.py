@@ -231,3 +231,16 @@ export c = metric_file(d, to = "out/d.json")
     first = [(project / "out" / n).read_bytes() for n in ("x.jsonl", "d.json")]
     run(project, text, cache=tmp_path)  # its own files may be replaced
     assert [(project / "out" / n).read_bytes() for n in ("x.jsonl", "d.json")] == first
+
+
+@pytest.mark.parametrize(("scale", "warned"), [(1e30, True), (0.1, False)])
+def test_vectors_far_longer_than_the_states_are_warned_of(
+    project: Path, tmp_path: Path, scale: float, warned: bool
+) -> None:
+    text = f"sweep s = [0.01, {scale!r}]\nmodel k = apply(m, add(v, scale = s))\nsamples x = generate(k, words)\n"
+    result = program(project, text, cache=tmp_path).run()
+    found = [d for d in result.diagnostics if d.code.id == "SL712"]
+    assert bool(found) is warned
+    if warned:
+        assert "`k[s = 1e+30]` adds a vector" in found[0].message
+        assert "times as long as the states" in found[0].message

@@ -30,6 +30,7 @@ EVENTS = [
     ev.Expectation(label="kinder", holds=False, found="0.3 >= 0.5"),
     ev.ArtifactWritten(label="file", path="out/x.gguf", bytes=5),
     ev.Summary(outcome="failed", done=1, cached=2, failed=1, skipped=1, seconds=7300.0),
+    ev.LibrariesLoaded(seconds=4.25),
 ]
 MESSAGES = [
     "steerlang 0.1.0 runs a.steer", "3 nodes to run in 1 step, 2 cached",
@@ -37,6 +38,7 @@ MESSAGES = [
     "[1] 3 of 10 rows", "polite done in 0.42 s", "[1/1] capture polite done in 3 min 05 s",
     "replies failed: memory ran out (SL801)", "error[SL801]: memory ran out", "kinder does not hold: 0.3 >= 0.5",
     "file written to out/x.gguf", "failed in 2 h 01 min: 1 run, 2 cached, 1 failed, 1 skipped",
+    "libraries loaded in 4.2 s",
 ]
 
 
@@ -73,7 +75,7 @@ def test_plain_lines_leave_progress_and_single_nodes_out() -> None:
     stream = io.StringIO()
     for e in EVENTS:
         PlainSink(stream).emit(e)
-    assert stream.getvalue().splitlines() == [MESSAGES[i] for i in (1, 2, 3, 6, 7, 9, 10, 11)]
+    assert stream.getvalue().splitlines() == [MESSAGES[i] for i in (1, 2, 3, 6, 7, 10, 11, 12)]
     stream = io.StringIO()
     PlainSink(stream, diagnostics=True).emit(EVENTS[8])
     assert stream.getvalue() == MESSAGES[8] + "\n"

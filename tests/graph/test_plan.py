@@ -96,14 +96,15 @@ CAPTURES = ("polite/capture", "polite/capture#2")
       **dict.fromkeys((*CAPTURES, "polite"), "input changed: manners"), **DOWN}),
     ({"version": 4}, {"polite": "operation version 3 → 4", **DOWN}),
     ({"method": "pca"}, {"polite": "recipe changed: operation icv → pca", **DOWN}),
-    ({"scale": 0.2}, DOWN),
+    ({"scale": 0.2}, {**DOWN, "replies": "input changed: kind (actions.scale 0.1 → 0.2)"}),
     ({"requests": "e" * 64}, {
         "replies/lines": "input changed: data/requests.txt", "replies": "input changed: data/requests.txt",
         "politeness": "input changed: replies"}),
     ({"max_new_tokens": 48},
      {"replies": "recipe changed: max_new_tokens 32 → 48", "politeness": "input changed: replies"}),
     ({"scale": 0.2, "requests": "e" * 64}, {
-        "replies/lines": "input changed: data/requests.txt", "replies": "input changed: kind, data/requests.txt",
+        "replies/lines": "input changed: data/requests.txt",
+        "replies": "input changed: kind (actions.scale 0.1 → 0.2), data/requests.txt",
         "politeness": "input changed: replies"}),
     ({"path": "elsewhere/manners.jsonl"}, {}),
 ], ids=lambda v: ",".join(v) if isinstance(v, dict) else None)
@@ -122,8 +123,8 @@ def test_an_unnamed_model_is_looked_through() -> None:
 
     plan = make_plan(graph(0.2), ran(graph(0.1)))
     assert {e.label: str(e.reason) for e in plan.entries if e.run} == {
-        "politeness/generate": "recipe changed: actions[0].scale 0.1 → 0.2",
-        "politeness": "recipe changed: actions[0].scale 0.1 → 0.2",
+        "politeness/generate": "recipe changed: actions.scale 0.1 → 0.2",
+        "politeness": "recipe changed: actions.scale 0.1 → 0.2",
     }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from steerlang.diagnostics import Diagnostic, codes, error
 from steerlang.functions import registry
-from steerlang.graph.facts import Absent, FakeFacts, TokenizerFacts, fake_adapter, fake_model
-from steerlang.graph.node import Node
+from steerlang.graph.facts import Absent, FakeFacts, TokenizerFacts, VectorFacts, fake_adapter, fake_model
+from steerlang.graph.node import Json, Node, digest
 from steerlang.language.compiling import Compiled, compile_source
 from steerlang.language.lowering import Options
 from steerlang.source import Source
@@ -17,6 +19,22 @@ from steerlang.syntax import parse, tree
 
 PAIRS = [{"rude": f"rude words {i}", "polite": f"kind words {i}", "kind": "a" if i % 2 else "b"} for i in range(6)]
 WORDS = [{"text": w} for w in ("please", "thanks", "gladly", "kindly", "welcome")]
+
+
+def fake_vector(name: str, format: str, site: Json, model: str = "", layers: int = 12) -> VectorFacts:
+    """A vector file of all layers of a fake model, which it names where steerlang wrote it."""
+    document: dict[str, Json] | None = None
+    if model:
+        identity = fake_model(model, layers=layers, seed=1 if model == "other" else 0).digest()
+        document = {"model": {"id": model, "identity": identity}}
+    norms: dict[str, Json] = {"state_norms": []} if model else {}
+    kept = range(layers)
+    return VectorFacts(
+        Path("/fake") / name, name, format, tuple(kept), 32, site, document, "" if model else "llama", values=norms,
+        identity=lambda: digest([name]),
+    )  # fmt: skip
+
+
 TALKS = TokenizerFacts("tokenizer.json", True, True, "<s>", "</s>", "</s>")
 FACTS = FakeFacts(
     models={
@@ -47,6 +65,13 @@ FACTS = FakeFacts(
         "pets.csv": [{"file": f"{i}.png", "class": "cat" if i % 3 else "dog"} for i in range(6)],
         "places.csv": [{"file": f"{i}.png", "class": str(i % 2)} for i in range(6)],
         "moods.jsonl": [{"line": f"words {i}", "mood": "good" if i % 2 else "bad"} for i in range(6)],
+    },
+    vectors={
+        "ours.safetensors": fake_vector("ours.safetensors", "steerlang", {"select": "residual"}, "m", 12),
+        "mlp.safetensors": fake_vector("mlp.safetensors", "steerlang", {"select": "mlp"}, "m", 12),
+        "others.safetensors": fake_vector("others.safetensors", "steerlang", {"select": "residual"}, "other", 6),
+        "theirs.gguf": fake_vector("theirs.gguf", "gguf", {"select": "residual"}),
+        "mistral.gguf": replace(fake_vector("mistral.gguf", "gguf", {"select": "residual"}), hint="mistral"),
     },
 )
 HEAD = """steerlang 1

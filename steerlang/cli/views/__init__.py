@@ -11,6 +11,7 @@ from steerlang.cli.exit_codes import ExitCode
 from steerlang.cli.streams import Streams
 
 if TYPE_CHECKING:
+    from steerlang.api.inspecting import Looked
     from steerlang.api.planning import PlanView
     from steerlang.cli.examination import Examination
     from steerlang.cli.failures import Ending
@@ -47,6 +48,9 @@ class View(Protocol):
 
     def formatted(self, results: Sequence[Formatted], code: ExitCode) -> None:
         """`fmt`"""
+
+    def inspected(self, found: Looked, plot: Path | None) -> None:
+        """`inspect`"""
 
     def cache_listed(self, root: Path, results: Sequence[Stored]) -> None:
         """`cache ls`"""

@@ -19,6 +19,7 @@ from steerlang.diagnostics.json import FORMAT as DIAGNOSTICS
 from steerlang.diagnostics.json import envelope
 
 if TYPE_CHECKING:
+    from steerlang.api.inspecting import Looked
     from steerlang.api.planning import PlanView
     from steerlang.cli.examination import Examination
     from steerlang.cli.failures import Ending
@@ -63,6 +64,12 @@ class JsonView:
         programs = [ran_document(r, self.output.tracebacks) for r in results]
         code = gravest(r.code for r in results)
         self._print(code, [d for r in results for d in r.diagnostics], "steerlang.test", {"programs": programs})
+
+    def inspected(self, found: Looked, plot: Path | None) -> None:
+        from steerlang.reports.inspection import inspection_document
+
+        fields = {**inspection_document(found.inspection), "plot": str(plot) if plot is not None else None}
+        self._print(ExitCode.OK, found.diagnostics, "steerlang.inspect", fields)
 
     def formatted(self, results: Sequence[Formatted], code: ExitCode) -> None:
         files = [

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from steerlang.cli.arguments import Output
 from steerlang.cli.exit_codes import ExitCode
 from steerlang.cli.streams import Stream, Streams
-from steerlang.diagnostics import Diagnostic
+from steerlang.diagnostics import Diagnostic, codes
 from steerlang.diagnostics.text import render, render_one, summary
 from steerlang.reports.layout import Screen
 
 if TYPE_CHECKING:
+    from steerlang.api.inspecting import Looked
     from steerlang.api.planning import PlanView
     from steerlang.cli.examination import Examination
     from steerlang.cli.failures import Ending
@@ -79,7 +80,7 @@ class TextView:
         held = total = 0
         for result in results:
             found = result.findings.expectations if result.findings is not None else ()
-            held, total = held + sum(e.holds for e in found), total + len(found)
+            held, total = held + sum(e.holds is True for e in found), total + len(found)
             good = result.code is ExitCode.OK
             mark = screen.paint(screen.sign("yes" if good else "no"), "green" if good else "red")
             if not (self.output.quiet and good):
@@ -92,7 +93,9 @@ class TextView:
         out.line(f"{held} of {total} expectations hold, {count(len(results), 'program')}")
 
     def _accompany(self, result: Ran) -> None:
-        self._blocks(self.streams.err, result.diagnostics)
+        """What there is to say beside the results. Expectations that failed stand among them, and are told once."""
+        told = codes.EXPECTATION_FAILED if result.findings is not None else None
+        self._blocks(self.streams.err, [d for d in result.diagnostics if d.code is not told])
         if self.output.tracebacks:
             for trace in result.tracebacks:
                 self.streams.err.write(trace)
@@ -100,6 +103,14 @@ class TextView:
     def _screen(self) -> Screen:
         out = self.streams.out
         return Screen(out.width, out.color, out.unicode)
+
+    def inspected(self, found: Looked, plot: Path | None) -> None:
+        from steerlang.reports.inspection_text import render_inspection
+
+        self.streams.out.write(render_inspection(found.inspection, self._screen()))
+        self._blocks(self.streams.err, found.diagnostics)
+        if plot is not None and not self.output.quiet:
+            self.streams.err.line(f"plots written to {plot}")
 
     # ---- formatting -------------------------------------------------------------------------------------------------
 

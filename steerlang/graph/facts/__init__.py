@@ -12,10 +12,12 @@ from .promise import (
     Facts,
     ModelFacts,
     ModelReference,
+    Numbers,
     Rendered,
     TensorFacts,
     TokenizerFacts,
     Trouble,
+    VectorFacts,
 )
 from .tokenizer import no_tokenizer
 
@@ -30,10 +32,12 @@ __all__ = [
     "FakeFacts",
     "ModelFacts",
     "ModelReference",
+    "Numbers",
     "Rendered",
     "TensorFacts",
     "TokenizerFacts",
     "Trouble",
+    "VectorFacts",
     "fake_adapter",
     "fake_data",
     "fake_model",

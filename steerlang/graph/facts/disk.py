@@ -23,8 +23,10 @@ from .promise import (
     ModelReference,
     Rendered,
     Trouble,
+    VectorFacts,
 )
 from .tokenizer import Renderer
+from .vectors import read_vector
 
 
 class DiskFacts:
@@ -72,6 +74,10 @@ class DiskFacts:
     def document(self, path: str, base_folder: str) -> DocumentFacts | Trouble:
         found = find_file(path, base_folder, "the file")
         return found if isinstance(found, Trouble) else read_document(found, path, self._digests)
+
+    def vector(self, path: str, base_folder: str) -> VectorFacts | Trouble:
+        found = find_file(path, base_folder, "the vector file")
+        return found if isinstance(found, Trouble) else read_vector(found, path, self._digests)
 
     def resolve_path(self, text: str, base_folder: str) -> Path | Trouble:
         return resolve_path(text, base_folder)

@@ -26,6 +26,7 @@ from .promise import (
     TensorFacts,
     TokenizerFacts,
     Trouble,
+    VectorFacts,
 )
 
 
@@ -42,11 +43,13 @@ class FakeFacts:
         data: Mapping[str, Sequence[Mapping[str, object]] | DataFacts | Trouble] | None = None,
         documents: Mapping[str, object] | None = None,
         adapters: Mapping[str, AdapterFacts | Trouble] | None = None,
+        vectors: Mapping[str, VectorFacts | Trouble] | None = None,
     ) -> None:
         self._models = dict(models or {})
         self._adapters = dict(adapters or {})
         self._data = dict(data or {})
         self._documents = dict(documents or {})
+        self._vectors = dict(vectors or {})
 
     def model(self, reference: ModelReference) -> ModelFacts | Absent | Trouble:
         return self._models.get(reference.id, Absent(reference.id, ("<fake>",)))
@@ -69,6 +72,9 @@ class FakeFacts:
             return _not_given("the file", path, self._documents)
         value = self._documents[path]
         return value if isinstance(value, Trouble) else DocumentFacts(Path(path), path, value, lambda: digest([path]))
+
+    def vector(self, path: str, base_folder: str) -> VectorFacts | Trouble:
+        return self._vectors.get(path) or _not_given("the vector file", path, self._vectors)
 
     def resolve_path(self, text: str, base_folder: str) -> Path | Trouble:
         return Path(os.path.normpath(os.path.join(base_folder, text)))

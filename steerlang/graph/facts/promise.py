@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 from steerlang.data import Demonstration, RowOptions
 from steerlang.diagnostics import Diagnostic, Label, error
 from steerlang.diagnostics.codes import Code
+from steerlang.graph.node import Json
 from steerlang.source import Span
 
 Part = Literal["all", "weights", "text"]
@@ -259,6 +260,53 @@ class DocumentFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Numbers:
+    """Where numbers stand in a file: `count` of them from byte `offset` on, `dtype` in safetensors' words."""
+
+    offset: int
+    count: int
+    dtype: str
+
+
+@dataclass(frozen=True)
+class VectorFacts:
+    """A file of directions, as its header tells it.
+
+    format    `steerlang` (our own), `gguf`, `svec`, `pt`
+    layers    as the file numbers them, ascending; `width` numbers each
+    site      where its directions were read or are meant for, as far as the format says; None where it does not
+    document  what the vector says of itself (site, tokens, model, method, …) where steerlang wrote the file
+    hint      the kind of model it names (`llama`), or empty
+    numbers   where the directions stand, by layer; empty where they are written as text
+    tensors   where other tensors of the vector stand, by name, with their shapes; `values` those written as lists
+    notes     worth knowing, not wrong
+    """
+
+    path: Path
+    name: str
+    format: str
+    layers: tuple[int, ...]
+    width: int
+    site: Json = None
+    document: Mapping[str, Json] | None = None
+    hint: str = ""
+    numbers: Mapping[int, Numbers] = field(default_factory=dict, repr=False)
+    tensors: Mapping[str, tuple[Numbers, tuple[int, ...]]] = field(default_factory=dict, repr=False)
+    values: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
+    identity: Callable[[], str] = field(default=lambda: _no_identity("all"), repr=False, compare=False)
+
+    @property
+    def has_norms(self) -> bool:
+        """Whether the mean norms of the states are known, which `unit = residual` scales by."""
+        return "state_norms" in self.tensors or "state_norms" in self.values
+
+    def digest(self) -> str:
+        """SHA-256 of the file's bytes."""
+        return self.identity()
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """A text as its tokenizer cuts it: tokens as the vocabulary writes them, special ones included, and the half-open
     range of characters each covers (an empty range for special tokens)."""
@@ -291,6 +339,10 @@ class Facts(Protocol):
 
     def document(self, path: str, base_folder: str) -> DocumentFacts | Trouble:
         """A YAML or JSON file."""
+        ...
+
+    def vector(self, path: str, base_folder: str) -> VectorFacts | Trouble:
+        """A file of directions."""
         ...
 
     def resolve_path(self, text: str, base_folder: str) -> Path | Trouble:

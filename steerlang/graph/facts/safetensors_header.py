@@ -49,27 +49,47 @@ class _HeaderError(Exception):
         self.help = help
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a safetensors file says of itself: its tensors, where each begins in the file, and its free words."""
+
+    tensors: dict[str, TensorFacts]
+    starts: dict[str, int]
+    words: dict[str, str]
+
+
 def read_header(path: Path, name: str) -> dict[str, TensorFacts] | Trouble:
     """The tensors of a safetensors file, by name. `name` is what messages call the file."""
+    found = read_whole_header(path, name)
+    return found if isinstance(found, Trouble) else found.tensors
+
+
+def read_whole_header(path: Path, name: str) -> Header | Trouble:
+    """The header of a safetensors file. `name` is what messages call the file."""
     try:
         with path.open("rb") as handle:
-            return _tensors(handle, path.stat().st_size, path.name)
+            return _header(handle, path.stat().st_size, path.name)
     except OSError as problem:
         return unreadable(name, path, problem)
     except _HeaderError as problem:
         return bad_model(path, f"`{name}` {problem}", *problem.help)
 
 
-def _tensors(handle: BinaryIO, size: int, file: str) -> dict[str, TensorFacts]:
+def _header(handle: BinaryIO, size: int, file: str) -> Header:
     length = _header_length(handle, size)
     text = handle.read(length)
     if len(text) < length:
         raise _HeaderError("is truncated: it ends inside its header")
     header = _parsed(text)
-    header.pop("__metadata__", None)
+    words = header.pop("__metadata__", None)
     entries = [_entry(name, value, file) for name, value in header.items()]
     _check_ranges(entries, size - _LENGTH.size - length)
-    return {entry.name: entry.facts for entry in entries}
+    begin = _LENGTH.size + length
+    return Header(
+        {entry.name: entry.facts for entry in entries},
+        {entry.name: begin + entry.start for entry in entries},
+        {k: v for k, v in words.items() if isinstance(v, str)} if isinstance(words, dict) else {},
+    )
 
 
 def _header_length(handle: BinaryIO, size: int) -> int:
