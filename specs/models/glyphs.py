@@ -2,8 +2,8 @@
 
     python specs/models/glyphs.py
 
-writes the data files, trains the base (one thread, {base} minutes), tunes its image encoder on each of six tasks
-(under a minute each), measures all of them and the three claims (about ten minutes), and writes the cards.
+writes the data files, trains the base (one thread, about three minutes), tunes its image encoder on each of six tasks
+(twenty seconds each), measures all of them and the three claims (about eight minutes), and writes the cards.
 
 `--only data`, `base`, `tuned`, `card` or `claims` does one part; `--steps 100 --out /tmp/small` is a quick trial.
 """
