@@ -53,6 +53,10 @@ class Layout:
     # A left-padded row gives the states of the row alone.
     left_padding: bool
     takes_position_ids: bool
+    # The decoder needs nothing but tokens, mask, positions and a cache to go on token by token.
+    plain_inputs: bool = False
+    # And it may be given keys and values that are a part of a larger tensor.
+    roomy: bool = False
 
     @property
     def depth(self) -> int:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from steerlang.models.block_parts import close, find_parts
+from steerlang.models.cache import make_cache
 from steerlang.models.errors import ModelError, UnsupportedModel
 from steerlang.models.heads import through_model
 from steerlang.models.layout import BlockParts, Layout, LayoutOverride
@@ -76,6 +77,8 @@ def prove(subject: Subject, blocks_name: str, blocks: tuple[nn.Module, ...]) -> 
         causal=close(out[0, :-1], out[2, :-1]),
         left_padding=_padding_is_harmless(subject, ids, last),
         takes_position_ids="position_ids" in inspect.signature(subject.decoder.forward).parameters,
+        plain_inputs=_goes_on(subject, ids, last, None),
+        roomy=_goes_on(subject, ids, last, LENGTH + 2),
     )
 
 
@@ -196,6 +199,26 @@ def _is_linear_head(subject: Subject, record: Record, logits: Tensor | None) -> 
             subject.model, subject.decoder, subject.decoder_name, type(record.decoder_output), large
         )
         return close(unembedding(last), logits) and close(unembedding(large), by_model)
+
+
+def _goes_on(subject: Subject, ids: Tensor, last: Tensor, room: int | None) -> bool:
+    """Whether the decoder gives the same states when the last two tokens come one by one after the others."""
+    positions = torch.arange(LENGTH, device=ids.device).expand(ROWS, LENGTH)
+    takes = "position_ids" in inspect.signature(subject.decoder.forward).parameters
+    start = 0
+    try:
+        cache = make_cache(subject.model.config, room, small=0)
+        with torch.no_grad():
+            for end in (LENGTH - 2, LENGTH - 1, LENGTH):
+                extra = {"position_ids": positions[:, start:end]} if takes else {}
+                part = ids[:, start:end]
+                output = subject.decoder(input_ids=part, past_key_values=cache, use_cache=True, **extra)
+                if not close(output[0], last[:, start:end]):
+                    return False
+                start = end
+    except Exception:  # whatever a model's own code raises: it wants something else
+        return False
+    return start == cache.get_seq_length()
 
 
 def _padding_is_harmless(subject: Subject, ids: Tensor, last: Tensor) -> bool:
