@@ -59,7 +59,7 @@ def generate(
     ends = loaded.end_ids if end_ids is None else end_ids
     equal = not loaded.layout.left_padding
     made: list[tuple[int, ...]] = [()] * len(prompts)
-    with torch.inference_mode(), Overlay(loaded, recipes) as overlay, light(loaded.model):
+    with torch.inference_mode(), Overlay(loaded, recipes, fold=True) as overlay, light(loaded.model):
         groups = batches([len(p) for p in prompts], batch_tokens, extra=max_new_tokens, equal=equal)
         for group in groups:
             batch = _Batch(

@@ -24,11 +24,15 @@ class LayoutOverride:
 
 @dataclass(frozen=True, eq=False)
 class BlockParts:
-    """Names, from the block, of the modules whose outputs it adds to the residual stream; or why there are none."""
+    """Names, from the block, of the modules whose outputs it adds to the residual stream; or why there are none.
+
+    ``projection`` gives the output of the part that runs last: nothing else in the block sees it.
+    """
 
     attention: str | None
     mlp: str | None
     why_not: str = ""
+    projection: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +65,10 @@ class Layout:
     @property
     def depth(self) -> int:
         return len(self.blocks)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.root.parameters()).device
 
     def place(self, point: Point) -> Place:
         """The module of a point. Raises LayerOutOfRange, SiteUnavailable."""

@@ -1,8 +1,8 @@
 """Calling a model's modules without what lies around a call.
 
 A step of decoding on a small model is mostly Python: `nn.Module` looks for hooks at every call, and for its parts in
-three dictionaries at every use. While `light` is entered, modules that nobody watches are called straight as their
-`forward`, and parts are plain attributes. The same operations run in the same order on the same tensors.
+three dictionaries at every use. While `light` is entered, modules are called straight as their `forward` (and then
+their hooks), and parts are plain attributes. The same operations run in the same order on the same tensors.
 """
 
 from __future__ import annotations
@@ -15,8 +15,18 @@ from typing import Any
 from torch import nn
 from torch.nn.modules import module as registry
 
-_OWN = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-_GLOBAL = tuple(f"_global{name}" for name in _OWN)
+_GLOBAL = tuple(
+    f"_global{name}"
+    for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+)
+# Ways to watch a module that are left to torch.
+_OTHER = (
+    "_forward_pre_hooks",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+)
 
 
 @contextmanager
@@ -37,10 +47,10 @@ def light(model: nn.Module) -> Iterator[None]:
             if inside and part.__dict__.keys().isdisjoint(inside):
                 shown.append((part.__dict__, list(inside)))
                 part.__dict__.update(inside)
-            if part is not model and _unwatched(part):
-                kind = type(part)
+            kind = type(part)
+            if part is not model and _is_plain(part):
                 classes.append((part, kind))
-                part.__class__ = _direct(kind, kind.forward)
+                part.__class__ = (_heard if part._forward_hooks else _direct)(kind, kind.forward)
         yield
     finally:
         for part, kind in classes:
@@ -50,14 +60,14 @@ def light(model: nn.Module) -> Iterator[None]:
                 place.pop(name, None)
 
 
-def _unwatched(part: nn.Module) -> bool:
-    """Whether a call of the part is a call of its class's `forward` and nothing else."""
+def _is_plain(part: nn.Module) -> bool:
+    """Whether a call of the part is a call of its class's `forward`, and then of its hooks on outputs, if any."""
     own = part.__dict__
     return (
         type(part).__call__ is nn.Module.__call__
         and "forward" not in own
         and own.get("_compiled_call_impl") is None
-        and not any(own.get(name) for name in _OWN)
+        and not any(own.get(name) for name in _OTHER)
     )
 
 
@@ -65,3 +75,18 @@ def _unwatched(part: nn.Module) -> bool:
 def _direct(kind: type[nn.Module], forward: Callable[..., Any]) -> type[nn.Module]:
     """The same class, called as its `forward`."""
     return type(kind.__name__, (kind,), {"__call__": forward, "__module__": kind.__module__})
+
+
+@cache
+def _heard(kind: type[nn.Module], forward: Callable[..., Any]) -> type[nn.Module]:
+    """The same class, called as its `forward` and then its hooks on outputs, which may give another output."""
+
+    def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        output = forward(self, *args, **kwargs)
+        for hook in self._forward_hooks.values():
+            changed = hook(self, args, output)
+            if changed is not None:
+                output = changed
+        return output
+
+    return type(kind.__name__, (kind,), {"__call__": call, "__module__": kind.__module__})

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
 from steerlang.models.block_parts import close, find_parts
 from steerlang.models.cache import make_cache
@@ -162,7 +163,8 @@ def _watch_block(block: nn.Module, subject: Subject, record: Record) -> list[Any
             return
         record.left.append(made.clone())
         before = record.parts[-1] if record.parts else None
-        record.parts.append(find_parts(record.entered[-1], record.left[-1], seen, before, subject.override))
+        found = find_parts(record.entered[-1], record.left[-1], seen, before, subject.override)
+        record.parts.append(replace(found, projection=_last_projection(block, found, seen)))
         seen.clear()
 
     handles: list[Any] = [
@@ -171,6 +173,24 @@ def _watch_block(block: nn.Module, subject: Subject, record: Record) -> list[Any
     handles.append(block.register_forward_pre_hook(enter, with_kwargs=True))
     handles.append(block.register_forward_hook(leave))
     return handles
+
+
+def _last_projection(block: nn.Module, parts: BlockParts, seen: dict[str, Tensor]) -> str | None:
+    """The projection whose output is, to the bit, that of the part of the block that ended last."""
+    order = list(seen)
+    ended = [name for name in order if name in (parts.attention, parts.mlp)]
+    if len(ended) < 2:
+        return None
+    last = ended[-1]
+    inside = [name for name in order if name == last or name.startswith(f"{last}.")]
+    return next(
+        (
+            name
+            for name in reversed(inside)
+            if isinstance(block.get_submodule(name), nn.Linear | Conv1D) and torch.equal(seen[name], seen[last])
+        ),
+        None,
+    )
 
 
 def _check_chain(record: Record, blocks: tuple[nn.Module, ...], width: int) -> None:

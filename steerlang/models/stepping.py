@@ -59,7 +59,7 @@ class OwnSteps:
         return self._pass(chosen[:, None], self._positions)
 
     def keep(self, rows: Tensor) -> bool:
-        self._cache.batch_select_indices(rows)
+        self._cache.reorder_cache(rows)
         self._positions = self._positions[rows]
         if self._mask is not None:
             self._mask = self._mask[rows]
@@ -74,7 +74,7 @@ class OwnSteps:
                 self._positions[rows, :-1],
                 None if self._mask is None else self._mask[rows, : self._length - 1],
             )
-        self._cache.batch_select_indices(shared.source)
+        self._cache.reorder_cache(shared.source)
 
     def _decode(self, tokens: Tensor, positions: Tensor, mask: Tensor | None) -> None:
         """A pass whose logits nobody asks for."""
