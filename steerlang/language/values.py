@@ -202,7 +202,7 @@ class CoefficientsSetValue:
 
 @dataclass(frozen=True, eq=False)
 class CheckpointValue:
-    """A model to write as a folder."""
+    """A model to write as a folder. `form` is what becomes of steering: `weights` or `adapter`."""
 
     node: Node
     name: str
@@ -225,6 +225,7 @@ class AdapterValue:
     dtype: str
     overwrite: bool
     span: Span
+    form: str = "weights"
 
 
 @dataclass(frozen=True, eq=False)

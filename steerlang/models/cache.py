@@ -12,16 +12,15 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-
 # Below this many numbers joining is cheaper than writing in place.
 SMALL = 1 << 14
 
 
-class RoomyLayer(DynamicLayer):
-    """A `DynamicLayer` ``[B, heads, T, size]`` that keeps room for ``capacity`` tokens, and grows when they are more."""
+class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
+    """A `DynamicLayer` ``[B, heads, T, size]`` with room for ``capacity`` tokens; it grows when they are more."""
 
     def __init__(self, capacity: int, small: int = SMALL) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._capacity, self._small = capacity, small
         self._room: tuple[Tensor, Tensor] | None = None
         self._length = 0
@@ -56,7 +55,7 @@ class RoomyLayer(DynamicLayer):
             keys.new_empty(*keys.shape[:2], capacity, keys.shape[-1]),
             values.new_empty(*values.shape[:2], capacity, values.shape[-1]),
         )
-        if start:
+        if start and self.keys is not None and self.values is not None:
             room[0].narrow(2, 0, start).copy_(self.keys)
             room[1].narrow(2, 0, start).copy_(self.values)
         self._room = room

@@ -5,7 +5,7 @@
 
 A free addition of the same δ to every token of every row can be added to the bias of the projection whose output is m,
 where m comes last in its block (so that nothing else in the block sees it). The projection's own parameters are put
-aside and come back as the same objects: the base is the base again to the bit. What differs from a hook is one rounding.
+aside and come back as the same objects: the base is the base again to the bit. It differs from a hook by one rounding.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ class Fold:
 
 
 def find_fold(
-    layout: Layout, place: Place, sequence: Sequence[tuple[tuple[Operator, TokenScope], list[Entry]]], steered: Collection[nn.Module]
+    layout: Layout,
+    place: Place,
+    sequence: Sequence[tuple[tuple[Operator, TokenScope], list[Entry]]],
+    steered: Collection[nn.Module],
 ) -> Fold | None:
     """The bias that does what ``sequence`` does at ``place``, None where only a hook can.
 

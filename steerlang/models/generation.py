@@ -23,8 +23,10 @@ from steerlang.models.processors import processors_of
 from steerlang.models.prompts import marks_of
 from steerlang.models.sampling import Sampling, noise
 from steerlang.models.sharing import Shared, as_index, share
-from steerlang.models.stepping import LibrarySteps, OwnSteps, Steps
+from steerlang.models.stepping import LibrarySteps, OwnSteps, Steps, start_id
 from steerlang.models.tokens import TokenisedItem, batches
+
+__all__ = ["Generated", "Sampling", "generate"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ def _run(
 ) -> tuple[list[tuple[int, ...]], int | None]:
     device = loaded.device
     drawn = None if sampling is None else noise(sampling, batch.streams, steps).to(device)
-    choice = Choice(sampling, drawn, processors_of(loaded.model, batch.items, steps))
+    start = None if loaded.layout.encoder is None else start_id(loaded)
+    choice = Choice(sampling, drawn, processors_of(loaded.model, batch.items, steps, start))
     _begin(overlay, loaded, batch, range(len(batch.items)))
     passes: Steps
     if loaded.layout.plain_inputs:
@@ -109,10 +112,11 @@ def _run(
 def _begin(overlay: Overlay, loaded: LoadedModel, batch: _Batch, which: Sequence[int]) -> None:
     """Tells the overlay which rows of a batch the next passes hold."""
     items = [batch.items[i] for i in which]
+    alone = loaded.layout.encoder is None  # else the decoder's prompt is the token it begins with
     overlay.begin(
         rows=None if batch.rows is None else [batch.rows[i] for i in which],
-        prompt_lengths=[len(item) for item in items],
-        marks=marks_of(overlay.scopes, items, loaded.device),
+        prompt_lengths=[len(item) if alone else 1 for item in items],
+        marks=marks_of(overlay.scopes, items, loaded.device) if alone else {},
     )
 
 

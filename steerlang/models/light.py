@@ -31,7 +31,7 @@ _OTHER = (
 
 @contextmanager
 def light(model: nn.Module) -> Iterator[None]:
-    """Inside, the parts of ``model`` are called directly. Enter it after hooks are in place; leave it before they change.
+    """Inside, the parts of ``model`` are called directly. Enter it with hooks in place; leave it before they change.
 
     Buffers stay where they are: forwards replace them (rotary frequencies that follow the length).
     """
@@ -50,7 +50,7 @@ def light(model: nn.Module) -> Iterator[None]:
             kind = type(part)
             if part is not model and _is_plain(part):
                 classes.append((part, kind))
-                part.__class__ = (_heard if part._forward_hooks else _direct)(kind, kind.forward)
+                part.__class__ = (_heard if part._forward_hooks else _direct)(kind, kind.forward)  # type: ignore[arg-type]
         yield
     finally:
         for part, kind in classes:

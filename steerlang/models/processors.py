@@ -37,9 +37,12 @@ class RowProcessors:
         return torch.cat(found)
 
 
-def processors_of(model: Any, prompts: Sequence[TokenisedItem], steps: int) -> RowProcessors | None:
+def processors_of(
+    model: Any, prompts: Sequence[TokenisedItem], steps: int, start: int | None = None
+) -> RowProcessors | None:
     """What the model's settings ask for at ``steps`` new tokens; None where they ask for nothing.
 
+    ``start`` is the token that a decoder beside an encoder begins with: then the prompts are the encoder's.
     Raises ModelError for guidance, which runs the model a second time with another prompt.
     """
     settings = getattr(model, "generation_config", None)
@@ -52,9 +55,10 @@ def processors_of(model: Any, prompts: Sequence[TokenisedItem], steps: int) -> R
         )
     if not _of_length(model, settings, 1, 1 + steps):
         return None
+    starts = [item.ids if start is None else (start,) for item in prompts]
     return RowProcessors(
-        tuple(torch.tensor(item.ids, dtype=torch.long, device=model.device) for item in prompts),
-        tuple(_of_length(model, settings, len(item), len(item) + steps) for item in prompts),
+        tuple(torch.tensor(ids, dtype=torch.long, device=model.device) for ids in starts),
+        tuple(_of_length(model, settings, len(ids), len(ids) + steps) for ids in starts),
     )
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from steerlang.models.cache import make_cache
+from steerlang.models.errors import ModelError
 from steerlang.models.loading import LoadedModel
 from steerlang.models.sharing import Shared
 from steerlang.models.tokens import TokenisedItem, pad, position_ids
@@ -102,9 +103,14 @@ class LibrarySteps:
 
     def __init__(self, loaded: LoadedModel, items: Sequence[TokenisedItem]) -> None:
         self._model: Any = loaded.model
-        self._ids, mask = pad([item.ids for item in items], left=True, device=loaded.device)
-        self._given: dict[str, Any] = {"use_cache": True}
-        self._given["attention_mask"] = torch.ones_like(self._ids) if mask is None else mask
+        ids, mask = pad([item.ids for item in items], left=True, device=loaded.device)
+        seen = torch.ones_like(ids) if mask is None else mask
+        self._given: dict[str, Any] = {"use_cache": True, "attention_mask": seen}
+        self._encodes = loaded.layout.encoder is not None
+        if loaded.layout.encoder is not None:
+            self._given["encoder_outputs"] = loaded.layout.encoder(input_ids=ids, attention_mask=seen)
+            ids = ids.new_full((len(items), 1), start_id(loaded))
+        self._ids = ids
 
     def first(self) -> Tensor:
         return self._pass(None)
@@ -121,9 +127,22 @@ class LibrarySteps:
             self._ids, next_sequence_length=count, is_first_iteration=count is None, **self._given
         )
         output = self._model(**inputs, return_dict=True)
-        self._given = self._model._update_model_kwargs_for_generation(output, self._given)
+        self._given = self._model._update_model_kwargs_for_generation(output, self._given, self._encodes)
         logits: Tensor = output.logits[:, -1]
         return logits
+
+
+def start_id(loaded: LoadedModel) -> int:
+    """The token that a decoder beside an encoder begins with."""
+    places = (loaded.model.generation_config, loaded.model.config)
+    for name in ("decoder_start_token_id", "bos_token_id"):
+        found = next((i for p in places if (i := getattr(p, name, None)) is not None), None)
+        if found is not None:
+            return int(found)
+    raise ModelError(
+        "the configuration does not say which token the decoder begins with",
+        "set decoder_start_token_id in generation_config.json",
+    )
 
 
 def _positions(mask: Tensor | None, tokens: Tensor) -> Tensor:

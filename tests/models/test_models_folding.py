@@ -110,9 +110,9 @@ def test_rows_with_recipes_of_their_own_keep_hooks_and_agree_with_the_fold() -> 
 def test_biases_come_back_whatever_is_raised() -> None:
     loaded = loaded_llama()
     overlay = Overlay(loaded, [ADD], fold=True)
+    with overlay, pytest.raises(BadBatch, match="entered already"):
+        overlay.__enter__()
     with pytest.raises(RuntimeError, match="inside"), overlay:
-        with pytest.raises(BadBatch, match="entered already"):
-            overlay.__enter__()
         raise RuntimeError("inside")
     assert all(block.mlp.down_proj.bias is None for block in loaded.layout.blocks)
     with overlay:  # and again
@@ -128,8 +128,9 @@ def test_parts_called_directly_compute_the_same_and_come_back() -> None:
     model.model.layers[2].register_forward_pre_hook(lambda m, a: seen.append("before"))
     with torch.no_grad():
         wanted = model(input_ids=ids).logits
-        with pytest.raises(RuntimeError, match="inside"), light(model):
+        with light(model):
             assert torch.equal(model(input_ids=ids).logits, wanted)
+        with pytest.raises(RuntimeError, match="inside"), light(model):
             raise RuntimeError("inside")
     assert seen == ["after", "before"] * 2
     for name, module in model.named_modules():
