@@ -83,12 +83,14 @@ def _named(payload: Payload, node: Node) -> Payload:
     return replace(payload, meta={**payload.meta, "vectors": list(names_of(node))})
 
 
-def _baked(run: Run, value: CheckpointValue) -> Path | Diagnostic:
+def _baked(run: Run, value: CheckpointValue) -> Path | Diagnostic | None:
     """A steered model as weights, or as an adapter."""
     from steerlang.engine.errors import OperationError
     from steerlang.operations.baking import Target, write_baked
     from steerlang.operations.model_errors import as_diagnostics
 
+    if any(run.payload(n) is None for n in carried_out_inputs(value.node)):
+        return None
     text = run.program.compiled.source.text
     target = Target(value.path, value.name, value.form, value.shard_bytes, value.dtype, value.overwrite, text)
     try:

@@ -212,6 +212,7 @@ class CheckpointValue:
     exclude: tuple[Json, ...]
     overwrite: bool
     span: Span
+    form: str = "weights"
 
 
 @dataclass(frozen=True, eq=False)

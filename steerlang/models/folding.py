@@ -79,8 +79,7 @@ def projection_of(layout: Layout, layer: int) -> Projection | None:
     module = block.get_submodule(name)
     if type(module) not in (nn.Linear, Conv1D):
         return None
-    others = (other for i, other in enumerate(layout.blocks) if i != layer)
-    if any(module is part for other in others for part in other.modules()):
+    if module in layout.shared:
         return None
     steps = name.split(".")
     within = tuple(block.get_submodule(".".join(steps[: i + 1])) for i in range(len(steps)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -77,6 +79,12 @@ class Layout:
     @property
     def depth(self) -> int:
         return len(self.blocks)
+
+    @cached_property
+    def shared(self) -> frozenset[nn.Module]:
+        """Modules that more than one block has."""
+        uses = Counter(module for block in self.blocks for module in set(block.modules()))
+        return frozenset(module for module, count in uses.items() if count > 1)
 
     @property
     def device(self) -> torch.device:

@@ -6,6 +6,7 @@ model computes is not written.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -206,8 +207,10 @@ def _with_adapter(loaded: LoadedModel, folder: Path, base: Node, value: Value) -
 
     with _folder(base, value) as place:
         other = _reloaded(place, base)  # PEFT changes modules of the model it wraps
-    PeftModel.from_pretrained(other.model, str(folder))
-    return _of(other)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it cannot be merged: it is not merged
+        PeftModel.from_pretrained(other.model, str(folder))
+        return _of(other)
 
 
 def _by_numbers(loaded: LoadedModel, folder: Path) -> Tensor:
