@@ -27,7 +27,7 @@ from steerlang.models.overlay import Overlay
 from steerlang.models.sites import Site
 
 BATCH, PROMPT, STEPS = 8, 12, 16
-ROUNDS = {SMALL: 25, MIDDLE: 15}
+ROUNDS = {SMALL: 15, MIDDLE: 5}
 TARGETS = {"add": 1.02, "three vectors": 1.02, "add, norm = keep": 1.08, "rotate": 1.08}
 OPERATORS: dict[str, Operator] = {"add": Add(), "add, norm = keep": Add("keep"), "rotate": Rotate()}
 LOOP = 0.8
