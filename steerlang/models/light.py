@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import nn
 from torch.nn.modules import module as registry
+from transformers import PreTrainedConfig
 
 _GLOBAL = tuple(
     f"_global{name}"
@@ -40,24 +41,62 @@ def light(model: nn.Module) -> Iterator[None]:
         return
     parts = list(model.modules())
     shown: list[tuple[dict[str, Any], list[str]]] = []
-    classes: list[tuple[nn.Module, type[nn.Module]]] = []
+    classes: list[tuple[Any, type[Any]]] = []
     try:
         for part in parts:
             inside = {**part._parameters, **part._modules}
             if inside and part.__dict__.keys().isdisjoint(inside):
                 shown.append((part.__dict__, list(inside)))
                 part.__dict__.update(inside)
-            kind = type(part)
             if part is not model and _is_plain(part):
-                classes.append((part, kind))
-                part.__class__ = (_heard if part._forward_hooks else _direct)(kind, kind.forward)  # type: ignore[arg-type]
+                classes.append((part, type(part)))
+                # Past `Module.__setattr__`, which looks at every value it is given.
+                object.__setattr__(part, "__class__", _quick(part))
+        for config in _configurations(parts):
+            classes.append((config, type(config)))
+            object.__setattr__(config, "__class__", _bare(type(config)))
         yield
     finally:
-        for part, kind in classes:
-            part.__class__ = kind
+        for thing, kind in reversed(classes):
+            object.__setattr__(thing, "__class__", kind)
         for place, names in shown:
             for name in names:
                 place.pop(name, None)
+
+
+def _quick(part: nn.Module) -> type[nn.Module]:
+    kind = type(part)
+    if kind is nn.ModuleList:
+        return _List
+    make = _heard if part._forward_hooks else _direct
+    return make(kind, kind.forward)  # type: ignore[arg-type]
+
+
+class _List(nn.ModuleList):
+    """A list of parts whose slices, which forwards take at every pass, are no new modules."""
+
+    def __getitem__(self, at: Any) -> Any:
+        return list(self._modules.values())[at] if isinstance(at, slice) else super().__getitem__(at)
+
+
+def _configurations(parts: list[nn.Module]) -> list[Any]:
+    """The configurations that the parts ask at every call, where each name means the attribute of that name."""
+    found = {id(c): c for part in parts if (c := part.__dict__.get("config")) is not None}
+    return [
+        c
+        for c in found.values()
+        if type(c).__getattribute__ is PreTrainedConfig.__getattribute__
+        and not type(c).attribute_map
+        and "_heterogeneity_spec" not in c.__dict__
+    ]
+
+
+@cache
+def _bare(kind: type[Any]) -> type[Any]:
+    """The same class of configuration, its attributes looked up as those of any object."""
+    return type(
+        kind.__name__, (kind,), {"__getattribute__": object.__getattribute__, "__module__": kind.__module__}
+    )
 
 
 def _is_plain(part: nn.Module) -> bool:
