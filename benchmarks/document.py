@@ -32,8 +32,9 @@ SECTIONS = {
     ),
     "generation": (
         "Steered generation",
-        "Differences between runs on a shared machine reach five hundredths on the larger model: an earlier run gave\n"
-        "0.99 for an addition in our own loop there.",
+        "Constant additions are biases in our own loop; with a recipe a row they are hooks. Differences between runs on a\n"
+        "shared machine reach five hundredths. The figures here come from a machine with several times more work than\n"
+        "cores, which stretches CPU seconds too.",
     ),
     "sweep": ("Sweeps", "All points of a sweep are rows of one batch."),
     "hooks": ("Hooks", ""),
