@@ -32,9 +32,9 @@ SECTIONS = {
     ),
     "generation": (
         "Steered generation",
-        "Constant additions are biases in our own loop; with a recipe a row they are hooks. Differences between runs on a\n"
-        "shared machine reach five hundredths. The figures here come from a machine with several times more work than\n"
-        "cores, which stretches CPU seconds too.",
+        "Constant additions are biases in our own loop; with a recipe a row they are hooks. Differences between runs\n"
+        "on a shared machine reach five hundredths. The figures here come from a machine with several times more work\n"
+        "than cores, which stretches CPU seconds too.",
     ),
     "sweep": ("Sweeps", "All points of a sweep are rows of one batch."),
     "hooks": ("Hooks", ""),

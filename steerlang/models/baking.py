@@ -77,6 +77,8 @@ def _check_constant(action: SteeringAction) -> None:
         isinstance(action.operator, Add) and action.operator.norm != "free"
     ):
         raise CannotBake(f"what {name} does depends on the state it meets", "only add with a free norm and ablate are")
+    if action.gate is not None or action.schedule is not None:
+        raise CannotBake("gates and schedules decide while the model runs", "leave them out")
     if not isinstance(action.tokens, AllTokens):
         raise CannotBake("weights act on every token, and this steers some of them", "steer all tokens")
 

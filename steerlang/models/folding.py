@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from steerlang.models.actions import Add, Operator
+from steerlang.models.conditions import Condition
 from steerlang.models.layout import Layout
-from steerlang.models.scopes import AllTokens, TokenScope
 from steerlang.models.sites import Place
 from steerlang.models.steps import Entry, deltas
 
@@ -43,7 +43,7 @@ class Fold:
 def find_fold(
     layout: Layout,
     place: Place,
-    sequence: Sequence[tuple[tuple[Operator, TokenScope], list[Entry]]],
+    sequence: Sequence[tuple[tuple[Operator, Condition], list[Entry]]],
     steered: Collection[nn.Module],
 ) -> Fold | None:
     """The bias that does what ``sequence`` does at ``place``, None where only a hook can.
@@ -52,8 +52,8 @@ def find_fold(
     """
     if len(sequence) != 1 or place.reads_input or place.module is not layout.blocks[place.block]:
         return None
-    (operator, scope), entries = sequence[0]
-    if operator != Add("free") or not isinstance(scope, AllTokens) or len(entries) != 1:
+    (operator, condition), entries = sequence[0]
+    if operator != Add("free") or not condition.always or len(entries) != 1:
         return None
     projection = projection_of(layout, place.block)
     if projection is None or any(module in steered for module in projection.within):

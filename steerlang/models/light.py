@@ -54,7 +54,8 @@ def light(model: nn.Module) -> Iterator[None]:
                 object.__setattr__(part, "__class__", _quick(part))
         for config in _configurations(parts):
             classes.append((config, type(config)))
-            object.__setattr__(config, "__class__", _bare(type(config)))
+            made: Any = _bare
+            object.__setattr__(config, "__class__", made(type(config)))
         yield
     finally:
         for thing, kind in reversed(classes):
@@ -85,10 +86,14 @@ def _configurations(parts: list[nn.Module]) -> list[Any]:
     return [
         c
         for c in found.values()
-        if type(c).__getattribute__ is PreTrainedConfig.__getattribute__
+        if _looks_up(type(c)) is _looks_up(PreTrainedConfig)
         and not type(c).attribute_map
         and "_heterogeneity_spec" not in c.__dict__
     ]
+
+
+def _looks_up(kind: type[Any]) -> Any:
+    return kind.__getattribute__
 
 
 @cache
