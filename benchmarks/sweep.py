@@ -17,13 +17,25 @@ from random_models import MIDDLE, SMALL, Size, save_model, save_pairs, sentences
 import steerlang
 from steerlang.api import Settings
 from steerlang.models import load
-from steerlang.models.actions import Add, SteeringAction
+from steerlang.models.actions import Add, Recipe, SteeringAction
 from steerlang.models.generation import generate
+from steerlang.models.loading import LoadedModel
+from steerlang.models.overlay import Overlay
+from steerlang.models.scopes import AllTokens, GeneratedTokens
 from steerlang.models.sites import Site
-from steerlang.models.tokens import tokenise
+from steerlang.models.tokens import TokenisedItem, tokenise
 
 SCALES = tuple(0.01 * i for i in range(8))
-PROMPTS, STEPS, ROUNDS, TARGET = 16, 24, 5, 2.5
+PROMPTS, STEPS, ROUNDS, TARGET = 16, 24, 7, 3.5
+
+#: What is compared: what it is called, the variant together, the variant one scale after another.
+COMPARED = (
+    ("all tokens; `model.generate` a scale", "rows, all", "library, all"),
+    ("all tokens; our loop a scale", "rows, all", "one by one, all"),
+    ("generated tokens; `model.generate` a scale", "rows, generated", "library, generated"),
+    ("generated tokens; our loop a scale", "rows, generated", "one by one, generated"),
+    ("whole programs", "program", "programs"),
+)
 
 PROGRAM = """steerlang 1
 model   base  = hf("{model}")
@@ -53,6 +65,18 @@ def run(paths: list[Path], folder: Path) -> None:
             assert found.outcome == "done", found.diagnostics
 
 
+def library_one_by_one(loaded: LoadedModel, prompts: list[TokenisedItem], recipes: list[Recipe]) -> None:
+    """What one would write without steerlang's loop: `model.generate` on a padded batch, a scale after another."""
+    longest = max(len(p) for p in prompts)
+    ids = torch.tensor([[0] * (longest - len(p)) + list(p.ids) for p in prompts])
+    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
+    for recipe in recipes:
+        with Overlay(loaded, (recipe,)), torch.inference_mode():
+            loaded.model.generate(
+                ids, attention_mask=mask, max_new_tokens=STEPS, min_new_tokens=STEPS, do_sample=False, pad_token_id=0
+            )
+
+
 def variants(folder: Path, size: Size) -> dict[str, Callable[[], Any]]:
     place = save_model(folder, size)
     save_pairs(folder / "pairs.jsonl", 4, size, 8, 12)
@@ -61,14 +85,26 @@ def variants(folder: Path, size: Size) -> dict[str, Callable[[], Any]]:
     loaded = load(place)
     prompts = tokenise(loaded.tokenizer, texts)
     directions = {layer: torch.full((1, size.width), 0.01) for layer in range(size.layers)}
-    recipes = [(SteeringAction(Add(), Site("residual"), directions, (s,)),) for s in SCALES]
     rows = [v for v in range(len(SCALES)) for _ in prompts]
-    found: dict[str, Callable[[], Any]] = {
-        "rows": lambda: generate(
-            loaded, prompts * len(SCALES), max_new_tokens=STEPS, recipes=recipes, rows=rows, batch_tokens=8192
-        ),
-        "one by one": lambda: [generate(loaded, prompts, max_new_tokens=STEPS, recipes=(r,)) for r in recipes],
-    }
+    found: dict[str, Callable[[], Any]] = {}
+    for name, scope in (("all", AllTokens()), ("generated", GeneratedTokens())):
+        recipes: list[Recipe] = [
+            (SteeringAction(Add(), Site("residual"), directions, (s,), scope),) for s in SCALES
+        ]
+
+        def together(recipes: list[Recipe] = recipes) -> None:
+            many = prompts * len(SCALES)
+            generate(loaded, many, max_new_tokens=STEPS, recipes=recipes, rows=rows, batch_tokens=8192)
+
+        def alone(recipes: list[Recipe] = recipes) -> None:
+            for one in recipes:
+                generate(loaded, prompts, max_new_tokens=STEPS, recipes=(one,))
+
+        found |= {
+            f"rows, {name}": together,
+            f"one by one, {name}": alone,
+            f"library, {name}": lambda recipes=recipes: library_one_by_one(loaded, prompts, recipes),
+        }
     if size is SMALL:
         whole = program(folder, size, SCALES, "all")
         single = [program(folder, size, (s,), f"one{i}") for i, s in enumerate(SCALES)]
@@ -110,7 +146,7 @@ def main() -> None:
     for size in (SMALL, MIDDLE):
         with tempfile.TemporaryDirectory() as folder:
             times = take_turns(variants(Path(folder), size), ROUNDS)
-        for what, together, alone in (("decoding", "rows", "one by one"), ("whole programs", "program", "programs")):
+        for what, together, alone in COMPARED:
             if together not in times:
                 continue
             found = ratio(times, alone, together)

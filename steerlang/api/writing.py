@@ -83,7 +83,28 @@ def _named(payload: Payload, node: Node) -> Payload:
     return replace(payload, meta={**payload.meta, "vectors": list(names_of(node))})
 
 
+def _baked(run: Run, value: CheckpointValue) -> Path | Diagnostic | None:
+    """A steered model as weights, or as an adapter."""
+    from steerlang.engine.errors import OperationError
+    from steerlang.operations.baking import Target, write_baked
+    from steerlang.operations.model_errors import as_diagnostics
+
+    if any(run.payload(n) is None for n in carried_out_inputs(value.node)):
+        return None
+    text = run.program.compiled.source.text
+    target = Target(value.path, value.name, value.form, value.shard_bytes, value.dtype, value.overwrite, text)
+    try:
+        with as_diagnostics():
+            write_baked(value.node, run.result, run.resources, target)
+    except OperationError as e:
+        found = e.diagnostic
+        return error(found.code, value.span, found.message, help=found.help, notes=found.notes)
+    return Path(value.path)
+
+
 def _checkpoint(run: Run, value: CheckpointValue, label: str) -> Path | Diagnostic | None:
+    if value.node.operation == "model.steer":
+        return _baked(run, value)
     from steerlang.exports.checkpoint import export_checkpoint
     from steerlang.operations.editing import digests_of, learned_by, plan_of
     from steerlang.weights.errors import WeightsError

@@ -86,6 +86,7 @@ PATTERN_OVERLAP = _error("SL432", "patterns-overlap", "two patterns claim one te
 RANK_NEEDED = _error("SL433", "rank-needed", "a task vector has no exact adapter, and no rank was given to cut it to")
 SCALE_OF_FACTORS = _error("SL434", "scale-of-factors", "factors of an adapter are scaled in a way that means nothing")
 REPEATED_VECTOR = _warning("SL435", "repeated-vector", "one task vector stands more than once in a composition")
+NOT_CONSTANT = _error("SL436", "not-constant", "steering that weights cannot hold is to be written as a checkpoint")
 UNKNOWN_POINT = _error("SL441", "unknown-point", "a sweep has no such point")
 MISSING_COLUMN = _error("SL451", "missing-column", "a data file has no such column")
 BAD_ROW = _error("SL452", "bad-row", "a row of a data file is malformed or empty")
@@ -158,6 +159,8 @@ UNMAPPED_TENSOR = _error("SL809", "unmapped-tensor", "a tensor with a coefficien
 FOREIGN_STATE = _error("SL810", "foreign-state", "a saved state belongs to another run of learning")
 ZERO_DIRECTION = _error("SL811", "zero-direction", "a direction has no length, so it points nowhere")
 NOT_RECORDED = _error("SL814", "not-recorded", "a vector lacks a number that an action or a gate needs of it")
+NOT_IN_WEIGHTS = _error("SL817", "not-in-weights", "no weights of this architecture do exactly what the steering does")
+BAKED_DIFFERS = _error("SL818", "baked-differs", "a baked checkpoint does not compute what the steered model computes")
 
 # SL9xx
 INTERNAL = _error("SL900", "internal-error", "a bug in steerlang")

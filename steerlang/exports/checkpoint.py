@@ -59,7 +59,7 @@ def export_checkpoint(
         found = receipt(written, digests)
         for name, data in _documents(plan, found, target.name, program, coefficients).items():
             staging.write(name, data)
-        _copy_companions(plan.base.folder, staging.folder, bool(plan.base.config.get("auto_map")))
+        copy_companions(plan.base.folder, staging.folder, bool(plan.base.config.get("auto_map")))
         found["files"] = file_digests(staging.folder, {*found["shards"], RECEIPT})
         staging.write(RECEIPT, (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
         staging.publish()
@@ -108,7 +108,8 @@ def _config(plan: EditPlan) -> dict[str, Any]:
     return dict(config)
 
 
-def _copy_companions(source: Path, target: Path, with_code: bool) -> None:
+def copy_companions(source: Path, target: Path, with_code: bool) -> None:
+    """Copies what makes up a model beside its weights."""
     patterns = (*_COMPANIONS, "*.py") if with_code else _COMPANIONS
     for path in sorted(source.iterdir()):
         if path.is_file() and any(fnmatchcase(path.name, pattern) for pattern in patterns):

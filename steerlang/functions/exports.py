@@ -32,6 +32,7 @@ from steerlang.language.values import (
     TaskVectorValue,
 )
 
+from .baking import why_not_constant
 from .reports import report
 
 
@@ -85,14 +86,19 @@ def _html(call: Call, low: Lowering) -> Any:
 
 def _checkpoint(call: Call, low: Lowering) -> Any:
     model: ModelValue = call["model"]
-    if model.node is not model.base:
-        message = "a steered model is no checkpoint: what it does to states is not in its weights"
-        low.report(error(codes.ARGUMENT_TYPE, call.where("model"), message, help="export the model under it"))
+    steered = model.node is not model.base
+    if steered and (reason := why_not_constant(model.node)) is not None:
+        message = f"this steered model cannot be a checkpoint: {reason[0]}"
+        low.report(error(codes.NOT_CONSTANT, call.where("model"), message, help=reason[1]))
         return POISON
-    if model.node.operation != "model.edit":
+    if call["form"] == "adapter" and not steered:
+        message = f"`{model.name}` is not steered: there is nothing to put into an adapter"
+        low.report(error(codes.ARGUMENT_TYPE, call.where("form"), message, help="leave `form` out"))
+        return POISON
+    if not steered and model.node.operation != "model.edit":
         message = f"`{model.name}` is a checkpoint already"
         low.report(
-            error(codes.ARGUMENT_TYPE, call.where("model"), message, help="export an edited model: `base + tau`")
+            error(codes.ARGUMENT_TYPE, call.where("model"), message, help="export an edited or a steered model")
         )
         return POISON
     path = _path(call, low)
@@ -100,9 +106,12 @@ def _checkpoint(call: Call, low: Lowering) -> Any:
         return POISON
     dtype = None if call["dtype"] == "base" else call["dtype"]
     exclude = tuple(call["exclude"])
-    return CheckpointValue(
-        model.node, model.name, path, call["max_shard_size"], dtype, exclude, call["overwrite"], call.span
-    )
+    if exclude and steered:
+        message = "a steered model is written whole"
+        low.report(error(codes.ARGUMENT_TYPE, call.where("exclude"), message, help="leave `exclude` out"))
+        return POISON
+    how = (call["max_shard_size"], dtype, exclude, call["overwrite"], call.span, call["form"])
+    return CheckpointValue(model.node, model.name, path, *how)
 
 
 def _adapter(call: Call, low: Lowering) -> Any:
@@ -124,6 +133,10 @@ _STORED = {
     "float32": "32-bit floats",
     "bfloat16": "16-bit floats with the range of float32",
     "float16": "16-bit floats",
+}
+_FORMS = {
+    "weights": "a model by itself: biases for additions, orthogonalised weights for ablations",
+    "adapter": "a PEFT adapter that adds: for architectures without biases",
 }
 TO = Parameter("to", Text(), "where it is written, relative to the program")
 OVERWRITE = Parameter("overwrite", Flag(), "whether a file made by something else may be replaced", False)
@@ -167,12 +180,13 @@ FUNCTIONS = (
     ),
     Function(
         "checkpoint",
-        "an edited model as a complete Hugging Face folder, with a receipt",
+        "an edited or steered model as a complete Hugging Face folder, with a receipt",
         "exports",
-        (Parameter("model", Value((MODEL,)), "the edited model"),),
+        (Parameter("model", Value((MODEL,)), "the edited or steered model"),),
         (
             TO,
             Parameter("max_shard_size", Value((SIZE,)), "the largest file of weights", 5 * 2**30, "bytes"),
+            Parameter("form", Choice(_FORMS), "what a steered model is written as", "weights"),
             Parameter("dtype", Choice(_STORED), "what its numbers are stored in", "base"),
             Parameter(
                 "exclude", ListOf(Value((PATTERN,)), single=True), "tensors that are not written, by their names", ()

@@ -45,7 +45,7 @@ def _generate(call: Call, low: Lowering) -> Any:
         rows = low.node("data.instructed", {"prompt": model.instruction}, (rows,), "rows")
     # Steered variants of one model on the same prompts may run as rows of one batch.
     group = f"generate:{model.base.key}:{rows.key}:{digest(options)}"
-    return SamplesValue(low.node("generate", options, (model.node, rows), "samples", group=group))
+    return SamplesValue(low.node("generate", options, (model.node, rows), "samples", version=2, group=group))
 
 
 FUNCTIONS = (

@@ -202,7 +202,7 @@ class CoefficientsSetValue:
 
 @dataclass(frozen=True, eq=False)
 class CheckpointValue:
-    """A model to write as a folder."""
+    """A model to write as a folder. `form` is what becomes of steering: `weights` or `adapter`."""
 
     node: Node
     name: str
@@ -212,6 +212,7 @@ class CheckpointValue:
     exclude: tuple[Json, ...]
     overwrite: bool
     span: Span
+    form: str = "weights"
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,6 +226,7 @@ class AdapterValue:
     dtype: str
     overwrite: bool
     span: Span
+    form: str = "weights"
 
 
 @dataclass(frozen=True, eq=False)

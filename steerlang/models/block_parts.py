@@ -101,6 +101,10 @@ def _explain(entered: Tensor, left: Tensor, seen: Mapping[str, Tensor]) -> str:
     norm = next((name for name, out in seen.items() if torch.equal(out, left)), None)
     if norm is not None:
         return f"the block's output is that of its module {norm}, after the residual add"
+    outermost = sorted(seen, key=lambda name: name.count("."))
+    alone = next((name for name in outermost if torch.equal(entered + seen[name], left)), None)
+    if alone is not None:
+        return f"the block adds the output of {alone} alone, and has no attention beside an MLP"
     scaled = _scaled_pair(entered, left, seen) if left.dtype == torch.float32 else None
     return scaled or f"no two of its modules' outputs add up to what the block adds ({_listing(seen)})"
 

@@ -142,7 +142,7 @@ class _Tap:
         ids, _ = pad([items[i].ids for i in group], left=False, device=self._loaded.device)
         self._reads = BatchReads(self._readers, group, tuple(ids.shape), self._loaded.device)
         with contextlib.suppress(_Enough):
-            layout.decoder(input_ids=ids, use_cache=False)
+            layout.run(ids, use_cache=False)
         reads, self._reads = self._reads, None
         bad = reads.deliver()
         if bad is not None:

@@ -24,18 +24,13 @@ def find_layout(model: Any, override: LayoutOverride | None = None) -> Layout:
     Raises UnsupportedModel with what was found.
     """
     override = override or LayoutOverride()
-    if getattr(model.config, "is_encoder_decoder", False):
-        raise UnsupportedModel(
-            "models with an encoder and a decoder are not supported",
-            [type(model).__name__],
-            "use a decoder-only model",
-        )
-    depth, width = _dimensions(model.config.get_text_config(decoder=True))
+    encoder = model.get_encoder() if getattr(model.config, "is_encoder_decoder", False) else None
+    depth, width = _dimensions(model.config if encoder is not None else model.config.get_text_config(decoder=True))
     decoder = model.get_decoder()
     name = next((name for name, module in model.named_modules() if module is decoder), None)
     if name is None:
         raise UnsupportedModel("the decoder is not a part of the model", [type(decoder).__name__])
-    subject = Subject(model, decoder, name, width, override)
+    subject = Subject(model, decoder, name, width, override, encoder)
     failures: list[str] = []
     for blocks_name, blocks in _candidates(model, decoder, name, depth, override):
         try:
@@ -48,7 +43,10 @@ def find_layout(model: Any, override: LayoutOverride | None = None) -> Layout:
 
 
 def _dimensions(text: Any) -> tuple[int, int]:
-    depth, width = getattr(text, "num_hidden_layers", None), getattr(text, "hidden_size", None)
+    # Of a model with an encoder, the depth of the decoder is meant.
+    names = ("decoder_layers", "num_decoder_layers", "num_hidden_layers")
+    depth = next((n for name in names if isinstance(n := getattr(text, name, None), int)), None)
+    width = getattr(text, "hidden_size", None)
     if not isinstance(depth, int) or not isinstance(width, int):
         raise UnsupportedModel(
             "the configuration does not say how many layers there are, or how wide they are",

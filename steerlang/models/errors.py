@@ -142,3 +142,11 @@ class MissingPackage(ModelError):
 
 class ClassMismatch(ModelError):
     """Classes of data that are not among those of a model."""
+
+
+class CannotBake(ModelError):
+    """No weights of this architecture do exactly what the steering does. `by_adapter`: an adapter can."""
+
+    def __init__(self, message: str, help: str = "", *, by_adapter: bool = False) -> None:
+        super().__init__(message, help)
+        self.by_adapter = by_adapter

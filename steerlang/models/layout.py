@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from steerlang.models.errors import LayerOutOfRange, SiteUnavailable
 from steerlang.models.sites import Place, Point
@@ -24,11 +26,25 @@ class LayoutOverride:
 
 @dataclass(frozen=True, eq=False)
 class BlockParts:
-    """Names, from the block, of the modules whose outputs it adds to the residual stream; or why there are none."""
+    """Names, from the block, of the modules whose outputs it adds to the residual stream; or why there are none.
+
+    The projections are the modules in them whose outputs are theirs, to the bit. ``last`` is the part that runs last:
+    nothing else in the block sees what it gives.
+    """
 
     attention: str | None
     mlp: str | None
     why_not: str = ""
+    attention_projection: str | None = None
+    mlp_projection: str | None = None
+    last: str | None = None
+
+    @property
+    def projection(self) -> str | None:
+        """What gives the output of the part that runs last."""
+        if self.last is None:
+            return None
+        return self.attention_projection if self.last == self.attention else self.mlp_projection
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +69,33 @@ class Layout:
     # A left-padded row gives the states of the row alone.
     left_padding: bool
     takes_position_ids: bool
+    # The decoder needs nothing but tokens, mask, positions and a cache to go on token by token.
+    plain_inputs: bool = False
+    # And it may be given keys and values that are a part of a larger tensor.
+    roomy: bool = False
+    # What reads the prompt in a model with an encoder: its decoder writes the answer, and is what all else here is of.
+    encoder: nn.Module | None = None
 
     @property
     def depth(self) -> int:
         return len(self.blocks)
+
+    @cached_property
+    def shared(self) -> frozenset[nn.Module]:
+        """Modules that more than one block has."""
+        uses = Counter(module for block in self.blocks for module in set(block.modules()))
+        return frozenset(module for module, count in uses.items() if count > 1)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.root.parameters()).device
+
+    def run(self, input_ids: Tensor, **given: Any) -> Any:
+        """The decoder reads ``input_ids [B, T]``; where there is an encoder, it reads them too."""
+        if self.encoder is None:
+            return self.decoder(input_ids=input_ids, **given)
+        seen = self.encoder(input_ids=input_ids, attention_mask=given.get("attention_mask"))[0]
+        return self.decoder(input_ids=input_ids, encoder_hidden_states=seen, **given)
 
     def place(self, point: Point) -> Place:
         """The module of a point. Raises LayerOutOfRange, SiteUnavailable."""

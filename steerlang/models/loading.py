@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
 from steerlang.models.checkpoint import check_finite, check_folder
 from steerlang.models.discovery import find_layout
 from steerlang.models.errors import LoadFailure, TooLong
+from steerlang.models.kinds import auto_class
 from steerlang.models.layout import Layout, LayoutOverride
 
 DtypeName = Literal["float32", "bfloat16", "float16"]
@@ -66,7 +67,7 @@ def load(
     offline: bool = True,
     override: LayoutOverride | None = None,
 ) -> LoadedModel:
-    """Loads a causal language model from a folder, or by its id from the local cache (``offline=False``: the hub).
+    """Loads a model that writes text (`kinds`): a folder, or an id from the local cache (``offline=False``: the hub).
 
     ``dtype`` None keeps the checkpoint's. ``device`` is ``auto`` (a CUDA device if there is one) or a torch device. A
     folder never touches the network. Raises LoadFailure (missing, pickled, truncated or incomplete checkpoint),
@@ -84,7 +85,7 @@ def load(
         "trust_remote_code": trust_remote_code,
         "revision": revision or "main",
     }
-    model, unexpected = load_weights(AutoModelForCausalLM, str(path), dtype, options)
+    model, unexpected = load_weights(auto_class(str(path), options), str(path), dtype, options)
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(path), **options)
     except Exception as error:

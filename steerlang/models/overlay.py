@@ -16,6 +16,7 @@ from steerlang.kernels.steering import unit_length
 from steerlang.models.actions import Add, Operator, Recipe
 from steerlang.models.conditions import Condition, Conditions
 from steerlang.models.errors import BadBatch, WidthMismatch
+from steerlang.models.folding import Fold, find_fold
 from steerlang.models.loading import LoadedModel
 from steerlang.models.passes import Passes
 from steerlang.models.scopes import EVERY, Mask, TokenScope
@@ -32,11 +33,18 @@ class Overlay:
 
     ``recipes`` are tuples of actions, in the order they act; the empty recipe leaves its rows unsteered. With several
     recipes ``rows [B]`` says which one each row of the batch takes; a batch of k·B rows (beams) repeats them
-    contiguously. `begin` starts another batch. Nothing inside needs to be undone by hand, whatever is raised.
+    contiguously. ``fold`` makes biases of constant additions (`folding`): the residual stream is the same, and what a
+    part of a block gives then holds the addition, which matters to who reads that part. `begin` starts another batch.
+    Nothing inside needs to be undone by hand, whatever is raised.
     """
 
     def __init__(
-        self, loaded: LoadedModel, recipes: Sequence[Recipe], rows: Tensor | Sequence[int] | None = None
+        self,
+        loaded: LoadedModel,
+        recipes: Sequence[Recipe],
+        rows: Tensor | Sequence[int] | None = None,
+        *,
+        fold: bool = False,
     ) -> None:
         if not recipes:
             raise BadBatch(
@@ -48,6 +56,9 @@ class Overlay:
         self._conditions = Conditions(_conditions(self._plan), loaded.layout.dtype)
         _check_widths(loaded, self._conditions)
         self._passes = Passes(loaded.layout.decoder, self._conditions)
+        self._fold = fold
+        self._folds: list[Fold] = []
+        self._folded: list[tuple[Fold, Any]] = []
         self._handles: list[Any] = []
         self._hooks: list[tuple[Place, _Steer]] | None = None  # made once, when first entered
         self._steps: list[Step] = []
@@ -60,13 +71,14 @@ class Overlay:
         return bool(self._plan)
 
     def __enter__(self) -> Overlay:
-        if self._handles:
+        if self._handles or self._folded:
             raise BadBatch("this overlay is entered already", "leave it first, or make another")
         try:
             if self._hooks is None:
                 # Ordinary tensors even when entered in inference mode: the overlay may be used outside it later.
                 with torch.inference_mode(False):
                     self._hooks = self._prepared()
+            self._folded = [(fold, fold.enter()) for fold in self._folds]
             for place, steer in self._hooks:
                 self._install(place, steer)
             if self._steps and (len(self._recipes) > 1 or not self._conditions.always):
@@ -81,6 +93,9 @@ class Overlay:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for fold, before in self._folded:
+            fold.leave(before)
+        self._folded.clear()
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -141,13 +156,31 @@ class Overlay:
         """What the hook of each place does: the gates it reads, then its steps."""
         layout, device = self._loaded.layout, self._loaded.device
         reads: dict[tuple[int, bool], list[tuple[int, Tensor]]] = {}
-        places = {_spot(place): (place, sequence) for place, sequence in self._plan}
+        places = {_spot(place): (place, sequence) for place, sequence in self._unfolded()}
         for number, reading in enumerate(self._conditions.readings):
             place = layout.place(reading.point)
             direction = unit_length(reading.direction.detach()).to(device)
             reads.setdefault(_spot(place), []).append((number, direction))
             places.setdefault(_spot(place), (place, []))
         return [(place, self._steer(sequence, reads.get(spot, []))) for spot, (place, sequence) in places.items()]
+
+    def _unfolded(self) -> list[tuple[Place, Sequenced]]:
+        """What is left to hooks, once all that can be biases is."""
+        if not self._fold:
+            return self._plan
+        layout = self._loaded.layout
+        # A place that is steered or read itself keeps what it gives.
+        touched = {place.module for place, _ in self._plan}
+        read = {layout.place(reading.point).module for reading in self._conditions.readings}
+        left = []
+        for place, sequence in self._plan:
+            alone = place.module not in read
+            fold = find_fold(layout, place, sequence, touched | read) if alone else None
+            if fold is None:
+                left.append((place, sequence))
+            else:
+                self._folds.append(fold)
+        return left
 
     def _steer(self, sequence: Sequenced, reads: Sequence[tuple[int, Tensor]]) -> _Steer:
         layout, device = self._loaded.layout, self._loaded.device

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from steerlang.models.conditions import Conditions, repeated
 from steerlang.models.errors import ModelError
+from steerlang.models.remembered import Remembered
 from steerlang.models.scopes import PassView, TokenScope
 
 
@@ -31,6 +32,7 @@ class Passes:
         self._prompt: Tensor | None = None
         self._prompt_ids: Tensor | None = None
         self._last_length = 0
+        self._remembered = Remembered()
 
     def begin(self, prompt_lengths: Tensor | None, marks: Mapping[TokenScope, Tensor]) -> None:
         """A new batch of sequences; ``prompt_lengths [B]`` in tokens, None to take the whole first pass."""
@@ -38,6 +40,7 @@ class Passes:
         self._marks = {scope: at[:, None] for scope, at in marks.items()}
         self._prompt = self._prompt_ids = None
         self._last_length = 0
+        self._remembered = Remembered()
         self.conditions.begin()
 
     def keep(self, rows: Tensor) -> None:
@@ -59,10 +62,12 @@ class Passes:
         self.shape = (tokens.shape[0], tokens.shape[1])
         if self.conditions.always:
             return
-        cache = given.get("past_key_values")
-        past = int(cache.get_seq_length()) if cache is not None else 0
+        past = self._remembered.before(given, tokens.shape[1])
         view = self._view(
-            ids if isinstance(ids, Tensor) else None, given.get("attention_mask"), past, tokens.device
+            ids if isinstance(ids, Tensor) else None,
+            self._remembered.mask(given),
+            past,
+            tokens.device,
         )
         self.conditions.on_pass(view)
 

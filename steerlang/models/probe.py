@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
 from steerlang.models.block_parts import close, find_parts
+from steerlang.models.cache import make_cache
 from steerlang.models.errors import ModelError, UnsupportedModel
 from steerlang.models.heads import through_model
 from steerlang.models.layout import BlockParts, Layout, LayoutOverride
@@ -37,6 +39,14 @@ class Subject:
     decoder_name: str
     width: int
     override: LayoutOverride
+    encoder: nn.Module | None = None
+
+    def run(self, ids: Tensor) -> Any:
+        """The whole model on text. An encoder reads the same text whatever the decoder reads."""
+        if self.encoder is None:
+            return self.model(input_ids=ids, use_cache=False)
+        seen = ids[:1].expand_as(ids)
+        return self.model(input_ids=seen, decoder_input_ids=ids, use_cache=False)
 
 
 @dataclass(eq=False)
@@ -58,6 +68,7 @@ def prove(subject: Subject, blocks_name: str, blocks: tuple[nn.Module, ...]) -> 
     _check_chain(record, blocks, subject.width)
     last = record.decoder_output[0]
     out = record.left[-1]
+    alone = subject.encoder is None
     return Layout(
         root=subject.model,
         decoder=subject.decoder,
@@ -73,9 +84,13 @@ def prove(subject: Subject, blocks_name: str, blocks: tuple[nn.Module, ...]) -> 
         output_type=type(record.decoder_output),
         width=subject.width,
         dtype=out.dtype,
-        causal=close(out[0, :-1], out[2, :-1]),
-        left_padding=_padding_is_harmless(subject, ids, last),
+        # An encoder sees all of its text: its padding is not harmless.
+        causal=alone and close(out[0, :-1], out[2, :-1]),
+        left_padding=alone and _padding_is_harmless(subject, ids, last),
         takes_position_ids="position_ids" in inspect.signature(subject.decoder.forward).parameters,
+        plain_inputs=alone and _goes_on(subject, ids, last, None),
+        roomy=alone and _goes_on(subject, ids, last, LENGTH + 2),
+        encoder=subject.encoder,
     )
 
 
@@ -98,7 +113,7 @@ def _observe(subject: Subject, blocks: tuple[nn.Module, ...], ids: Tensor, recor
             handles.append(module.register_forward_hook(_keep_after(record, len(blocks)), with_kwargs=True))
     try:
         with torch.no_grad():
-            output = subject.model(input_ids=ids, use_cache=False)
+            output = subject.run(ids)
     except Exception as error:
         raise UnsupportedModel(
             f"a pass over {ids.numel()} text tokens failed: {error}",
@@ -159,7 +174,8 @@ def _watch_block(block: nn.Module, subject: Subject, record: Record) -> list[Any
             return
         record.left.append(made.clone())
         before = record.parts[-1] if record.parts else None
-        record.parts.append(find_parts(record.entered[-1], record.left[-1], seen, before, subject.override))
+        found = find_parts(record.entered[-1], record.left[-1], seen, before, subject.override)
+        record.parts.append(_with_projections(block, found, seen))
         seen.clear()
 
     handles: list[Any] = [
@@ -168,6 +184,30 @@ def _watch_block(block: nn.Module, subject: Subject, record: Record) -> list[Any
     handles.append(block.register_forward_pre_hook(enter, with_kwargs=True))
     handles.append(block.register_forward_hook(leave))
     return handles
+
+
+def _with_projections(block: nn.Module, parts: BlockParts, seen: dict[str, Tensor]) -> BlockParts:
+    """Which projections give the outputs of the parts, and which part ended last."""
+    ended = [name for name in seen if name in (parts.attention, parts.mlp)]
+    if len(ended) < 2:
+        return parts
+    attention, mlp = (_projection(block, str(part), seen) for part in (parts.attention, parts.mlp))
+    return replace(parts, attention_projection=attention, mlp_projection=mlp, last=ended[-1])
+
+
+def _projection(block: nn.Module, part: str, seen: dict[str, Tensor]) -> str | None:
+    module = block.get_submodule(part)
+    # A dropout is nothing here: what it hands on was made elsewhere.
+    hands_on = next(module.parameters(), None) is None and next(module.children(), None) is None
+    inside = [name for name in seen if hands_on or name == part or name.startswith(f"{part}.")]
+    return next(
+        (
+            name
+            for name in reversed(inside)
+            if isinstance(block.get_submodule(name), nn.Linear | Conv1D) and torch.equal(seen[name], seen[part])
+        ),
+        None,
+    )
 
 
 def _check_chain(record: Record, blocks: tuple[nn.Module, ...], width: int) -> None:
@@ -188,7 +228,7 @@ def _is_norm(module: nn.Module) -> bool:
 def _is_linear_head(subject: Subject, record: Record, logits: Tensor | None) -> bool:
     """Whether the unembedding alone gives the logits, also of states so large that a soft cap would show."""
     unembedding, last = subject.model.get_output_embeddings(), record.decoder_output[0]
-    if unembedding is None or logits is None or not subject.decoder_name:
+    if unembedding is None or logits is None or not subject.decoder_name or subject.encoder is not None:
         return False
     large = last[0] * (100.0 / logits.float().abs().max().clamp_min(1e-6)).to(last.dtype)
     with torch.no_grad():
@@ -196,6 +236,26 @@ def _is_linear_head(subject: Subject, record: Record, logits: Tensor | None) -> 
             subject.model, subject.decoder, subject.decoder_name, type(record.decoder_output), large
         )
         return close(unembedding(last), logits) and close(unembedding(large), by_model)
+
+
+def _goes_on(subject: Subject, ids: Tensor, last: Tensor, room: int | None) -> bool:
+    """Whether the decoder gives the same states when the last two tokens come one by one after the others."""
+    positions = torch.arange(LENGTH, device=ids.device).expand(ROWS, LENGTH)
+    takes = "position_ids" in inspect.signature(subject.decoder.forward).parameters
+    start = 0
+    try:
+        cache = make_cache(subject.model.config, room, small=0)
+        with torch.no_grad():
+            for end in (LENGTH - 2, LENGTH - 1, LENGTH):
+                extra = {"position_ids": positions[:, start:end]} if takes else {}
+                part = ids[:, start:end]
+                output = subject.decoder(input_ids=part, past_key_values=cache, use_cache=True, **extra)
+                if not close(output[0], last[:, start:end]):
+                    return False
+                start = end
+    except Exception:  # whatever a model's own code raises: it wants something else
+        return False
+    return bool(start == cache.get_seq_length())
 
 
 def _padding_is_harmless(subject: Subject, ids: Tensor, last: Tensor) -> bool:

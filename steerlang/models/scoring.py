@@ -12,7 +12,7 @@ from torch import Tensor
 
 from steerlang.kernels.metrics import kl_divergence, token_log_likelihoods
 from steerlang.models.actions import Recipe
-from steerlang.models.errors import BadBatch, NoTokens, UnusableLogits
+from steerlang.models.errors import BadBatch, NoTokens, UnsupportedModel, UnusableLogits
 from steerlang.models.heads import logit_chunks
 from steerlang.models.loading import LoadedModel
 from steerlang.models.overlay import Overlay
@@ -172,6 +172,12 @@ def _checked_overlay(
     if empty is not None:
         raise NoTokens(empty)
     loaded.check_lengths(len(text.ids) for text in texts)
+    if loaded.layout.encoder is not None:
+        raise UnsupportedModel(
+            "likelihoods of models with an encoder are not measured",
+            [type(loaded.model).__name__],
+            "measure what is generated, or use a decoder-only model",
+        )
     if rows is None and len(recipes) != 1:
         raise BadBatch(f"{len(recipes)} recipes, and no word on which text takes which", "give rows")
     if rows is not None and len(rows) != len(texts):

@@ -60,7 +60,7 @@ class AddStep(Step):
         self, when: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
     ) -> None:
         super().__init__(when, [True] * len(entries), device)
-        self._table = _deltas(entries, width, device).to(dtype)
+        self._table = deltas(entries, width, device).to(dtype)
         self._delta = _chosen(self._table[:, None], None)
 
     def _take(self, index: Tensor | None) -> None:
@@ -85,7 +85,7 @@ class NormedAddStep(Step):
         norm: Literal["keep", "cap"],
     ) -> None:
         super().__init__(when, [_acts(entry) for entry in entries], device)
-        self._table = _deltas(entries, width, device)
+        self._table = deltas(entries, width, device)
         self._operator = steering.add_keep if norm == "keep" else steering.add_cap
         self._take(None)
 
@@ -220,7 +220,7 @@ def _acts(entry: Entry) -> bool:
     return any(scale != 0.0 and bool(vector.any()) for vector, scale in zip(entry[0], entry[1], strict=True))
 
 
-def _deltas(entries: Sequence[Entry], width: int, device: torch.device) -> Tensor:
+def deltas(entries: Sequence[Entry], width: int, device: torch.device) -> Tensor:
     """Σ s_i v_i of each recipe ``[R, D]``, float32, zero where it has none."""
     table = torch.zeros(len(entries), width, device=device)
     for r, entry in enumerate(entries):

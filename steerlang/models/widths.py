@@ -51,7 +51,7 @@ def _observed(layout: Layout, points: Iterable[Point]) -> dict[Point, int]:
         for point in points:
             listen(point)
         with torch.inference_mode():
-            layout.decoder(input_ids=torch.zeros(1, 1, dtype=torch.long, device=device), use_cache=False)
+            layout.run(torch.zeros(1, 1, dtype=torch.long, device=device), use_cache=False)
     finally:
         for handle in handles:
             handle.remove()

@@ -20,6 +20,7 @@ _CODES: tuple[tuple[type[Exception], Code], ...] = (
     (e.SiteUnavailable, codes.UNSUPPORTED_MODEL),
     (e.LayerOutOfRange, codes.LAYER_OUT_OF_RANGE),
     (e.WidthMismatch, codes.WIDTH_MISMATCH),
+    (e.CannotBake, codes.NOT_IN_WEIGHTS),
     (e.NonFinite, codes.NON_FINITE),
     (e.UnusableLogits, codes.NON_FINITE),
     (e.NeedsOffsets, codes.UNREADABLE_MODEL),

@@ -76,6 +76,10 @@ class Staging:
             file.flush()
             os.fsync(file.fileno())
 
+    def discard(self) -> None:
+        """Leaves nothing behind: what is there is not what it should be."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def publish(self) -> None:
         """Makes the folder the target, at once. What was there before is removed afterwards."""
         (self.folder / JOURNAL).unlink()

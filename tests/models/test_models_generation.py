@@ -35,8 +35,8 @@ from steerlang.models import (
     wrap,
 )
 from steerlang.models.errors import BadBatch, NoTokens, TooLong, UnusableLogits
-from steerlang.models.generation import sample
 from steerlang.models.positions import Last
+from steerlang.models.sampling import sample
 from steerlang.models.scopes import AtText, GeneratedTokens, PromptTokens
 
 RECIPES: list[Recipe] = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import byte_tokenizer, tiny_llama
-from transformers import GPT2Config, GPT2LMHeadModel, T5Config, T5ForConditionalGeneration
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from steerlang.models import LayoutOverride, ModelError, load, wrap
 from steerlang.models.errors import BadWeights, LoadFailure, SiteUnavailable, UnsupportedModel
@@ -153,11 +154,6 @@ def test_remote_code_is_not_run(folder: Path) -> None:
 
 
 def test_models_without_decoder_blocks_say_what_was_found() -> None:
-    t5 = T5ForConditionalGeneration(
-        T5Config(vocab_size=30, d_model=16, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
-    )
-    with pytest.raises(UnsupportedModel, match="encoder and a decoder"):
-        wrap(t5, None)
     model = tiny_llama()
     model.config.num_hidden_layers = 3
     with pytest.raises(
@@ -200,3 +196,18 @@ def test_tied_weights_are_not_missing(tmp_path: Path) -> None:
     assert "lm_head.weight" not in load_file(tmp_path / "model.safetensors")
     loaded = load(tmp_path)
     assert loaded.layout.unembedding.weight is loaded.model.transformer.wte.weight
+
+
+@pytest.mark.parametrize("name", ["llava", "t5"])
+def test_models_that_see_or_have_an_encoder_are_loaded_as_what_they_are(tmp_path: Path, name: str) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "architectures"))
+    try:
+        from wider_zoo import build
+    finally:
+        sys.path.pop(0)
+    model = build(name)
+    model.save_pretrained(tmp_path)
+    byte_tokenizer().save_pretrained(tmp_path)
+    loaded = load(tmp_path)
+    assert type(loaded.model) is type(model)
+    assert loaded.layout.depth == 3
