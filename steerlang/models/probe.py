@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steerlang.models.block_parts import close, find_parts
+from steerlang.models.block_parts import find_parts
+from steerlang.models.closeness import close
 from steerlang.models.errors import ModelError, UnsupportedModel
 from steerlang.models.heads import through_model
 from steerlang.models.layout import BlockParts, Layout, LayoutOverride

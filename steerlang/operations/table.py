@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from steerlang.engine.operation import Operation
 
-from . import algebra, arithmetic, capturing, classifying, extracting, generating, learning, scoring, text
+from . import algebra, arithmetic, capturing, classifying, extracting, generating, in_context, learning, scoring, text
 
 OPERATIONS: Mapping[str, Operation] = {
     **text.OPERATIONS,
@@ -15,6 +15,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **capturing.OPERATIONS,
     **extracting.OPERATIONS,
     **generating.OPERATIONS,
+    **in_context.OPERATIONS,
     **scoring.OPERATIONS,
     **learning.OPERATIONS,
     **classifying.OPERATIONS,
