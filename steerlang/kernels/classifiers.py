@@ -44,12 +44,12 @@ def _probe_layer(x: Tensor, y: Tensor, c: float) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         try:
-            fitted.fit(standard.numpy(), sides.numpy())
+            fitted.fit(standard.float().numpy(), sides.numpy())
         except ConvergenceWarning as unfinished:
             raise NumericsError(
                 f"the probe did not converge in {_MOST_STEPS} steps", "lower `c`: it then fits less closely"
             ) from unfinished
-    normal: Tensor = torch.from_numpy(fitted.coef_[0]) / spread
+    normal: Tensor = torch.from_numpy(fitted.coef_[0]).double() / spread
     if not bool(normal.any()):
         raise NoVariation(
             "the two sides do not differ", "check which token is read: pairs should differ there"
@@ -84,14 +84,19 @@ def _lda_layer(x: Tensor, y: Tensor, shrinkage: float | None) -> Tensor:
             "neither side varies, so there is no covariance to divide by",
             "give demonstrations that differ among themselves, or use mean_difference",
         )
-    rho = ledoit_wolf(within) if shrinkage is None else shrinkage
+    by_rows = rows < width
+    product = within @ within.T if by_rows else within.T @ within
+    rho = _ledoit_wolf(within, product) if shrinkage is None else shrinkage
     ridge = rho * scale
-    if rows < width and rho > 0:
+    if by_rows and rho > 0:
         # (aI + cRᵀR)⁻¹δ = (δ − Rᵀ(a/c I + RRᵀ)⁻¹Rδ)/a: a system of as many unknowns as rows.
-        small = (1 - rho) * within @ within.T + torch.eye(rows, dtype=torch.float64) * (ridge * rows)
-        found: Tensor = (delta - (1 - rho) * within.T @ torch.linalg.solve(small, within @ delta)) / ridge
+        small = product.mul_(1 - rho)
+        small.diagonal().add_(ridge * rows)
+        inner = torch.cholesky_solve((within @ delta)[:, None], torch.linalg.cholesky(small))[:, 0]
+        found: Tensor = (delta - (1 - rho) * within.T @ inner) / ridge
         return found.float()
-    matrix = (1 - rho) / rows * within.T @ within + ridge * torch.eye(width, dtype=torch.float64)
+    matrix = (within.T @ within if by_rows else product).mul_((1 - rho) / rows)
+    matrix.diagonal().add_(ridge)
     factor, failed = torch.linalg.cholesky_ex(matrix)
     if int(failed) or factor.diagonal().min() <= 1e-7 * factor.diagonal().max():
         raise NumericsError(
@@ -107,8 +112,13 @@ def ledoit_wolf(centred: Tensor) -> float:
     ρ = min(β, δ)/δ with δ = ‖S − μI‖²/D, β = (1/D N) (Σ_i ‖r_i‖⁴/N − ‖S‖²), μ = tr S / D, S = RᵀR/N.
     """
     rows, width = centred.shape
-    gram = centred @ centred.T if rows < width else centred.T @ centred
-    squared = float(gram.square().sum()) / rows**2  # ‖S‖²
+    return _ledoit_wolf(centred, centred @ centred.T if rows < width else centred.T @ centred)
+
+
+def _ledoit_wolf(centred: Tensor, product: Tensor) -> float:
+    """`ledoit_wolf`, given either product of the rows with themselves: RRᵀ and RᵀR have one norm."""
+    rows, width = centred.shape
+    squared = float(product.square().sum()) / rows**2  # ‖S‖²
     lengths = centred.square().sum(1)
     trace = float(lengths.sum()) / rows
     delta = (squared - trace**2 / width) / width

@@ -86,15 +86,27 @@ def principal(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     By eigenvectors of the smaller of the two products of the rows with themselves, which costs a fraction of a singular
     value decomposition; σ₁ is exact to some 1e-8 of the largest row. Shapes ``[L, D]``, ``[L]``, ``[L]``.
     """
-    _, count, width = rows.shape
-    total = rows.square().sum((-2, -1))
-    if count < width:
-        values, vectors = torch.linalg.eigh(rows @ rows.mT)
-        v = torch.einsum("ln,lnd->ld", vectors[..., -1], rows)
-    else:
-        values, vectors = torch.linalg.eigh(rows.mT @ rows)
-        v = vectors[..., -1]
-    return torch.nn.functional.normalize(v, dim=-1, eps=1e-300), values[:, -1].clamp_min(0), total
+    found = [_first(layer) for layer in rows]
+    v = torch.nn.functional.normalize(torch.stack([v for v, _ in found]), dim=-1, eps=1e-300)
+    return v, torch.stack([value for _, value in found]), rows.square().sum((-2, -1))
+
+
+def _first(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The first right singular vector of ``rows [n, D]``, of any length, and σ₁²."""
+    if rows.shape[0] < rows.shape[1]:
+        values, vectors = _largest(rows @ rows.T, 1)
+        return vectors[:, 0] @ rows, values[0]
+    values, vectors = _largest(rows.T @ rows, 1)
+    return vectors[:, 0], values[0]
+
+
+def _largest(product: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Largest eigenvalues, largest first, and eigenvectors of a product of rows with themselves ``[m, m]``."""
+    from scipy.linalg import eigh
+
+    size = product.shape[0]
+    values, vectors = eigh(product.numpy(), subset_by_index=[size - count, size - 1], check_finite=False)
+    return torch.from_numpy(values[::-1].copy()).clamp_min(0), torch.from_numpy(vectors[:, ::-1].copy())
 
 
 def icv(x: Tensor, y: Tensor, variant: IcvVariant = "code", rank: int = 1) -> Extraction:
@@ -141,18 +153,12 @@ def _icv_code(delta: Tensor, rank: int) -> tuple[Tensor, Tensor]:
         )
     mean = delta.mean(0)
     centred = delta - mean
-    squares, u = _left_singular(centred, rank)
+    squares, u = _largest(centred @ centred.T, rank)
     # Differences that are all alike leave only rounding to decompose, and a direction of length 1 out of rounding.
     require_variation(squares[-1].sqrt()[None], delta[None])
     largest = u.gather(0, u.abs().argmax(0)[None])[0]
     components = torch.nn.functional.normalize(u.T @ centred, dim=-1, eps=1e-300) * sign(largest)[:, None]
     return mean + components.sum(0), squares.sum() / centred.square().sum()
-
-
-def _left_singular(rows: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Largest squared singular values ``[rank]`` and their left vectors ``[n, rank]`` of few long rows ``[n, D]``."""
-    values, vectors = torch.linalg.eigh(rows @ rows.T)
-    return values.flip(0)[:rank].clamp_min(0), vectors.flip(1)[:, :rank]
 
 
 def _icv_paper(delta: Tensor) -> tuple[Tensor, Tensor]:
