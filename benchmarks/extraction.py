@@ -119,8 +119,8 @@ def five_methods(folder: Path) -> Table:
         f"Five methods in one program, {PAIRS} pairs, {MIDDLE.label}, against one",
         ("tokens a text", "one, CPU s", "five, CPU s", "five / one", "target"),
         notes=[
-            f"Whole programs, each with a store of its own. The five: {', '.join(FIVE)}, each with its report. What the "
-            "methods take does not depend on how long the texts are, what reading takes does."
+            f"Whole programs, each with a store of its own. The five: {', '.join(FIVE)}, each with its report. What "
+            "methods take does not depend on how long the texts are; what reading takes does."
         ],
     )
     for shortest, longest in ((SHORTEST, LONGEST), (MEMORY_TOKENS, MEMORY_TOKENS)):
