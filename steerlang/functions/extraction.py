@@ -1,4 +1,4 @@
-"""Reading states and making directions of them: `capture`, `extract`."""
+"""Making directions of states: `extract`."""
 
 from __future__ import annotations
 
@@ -10,115 +10,24 @@ from steerlang.graph.node import Json, Node
 from steerlang.language import typed as t
 from steerlang.language.layers import spelled
 from steerlang.language.lowering import Lowering
-from steerlang.language.parameter_types import Choice, Data, Layers, Methods, Number, Value
+from steerlang.language.parameter_types import Data, Methods, Number, Value
 from steerlang.language.signature import Call, Function, MethodChoice, Mismatch, Parameter
-from steerlang.language.types import ACTIVATIONS, MODEL, PAIRS, SAMPLES, TEXTS, VECTOR, Type
+from steerlang.language.types import ACTIVATIONS, MODEL, PAIRS, VECTOR, Type
 from steerlang.language.values import (
     POISON,
-    DataValue,
     ModelValue,
-    SamplesValue,
     StatesValue,
     VectorValue,
-    as_selection,
 )
 
+from .capturing import PLACES, capture_node, has_replies, layers_at, points_at
 from .extraction_methods import FROM_EXAMPLES, LEAST, METHODS, needs_pairs
-from .generation import METHODS as DECODING
-from .generation import samples_node
 from .in_context import from_examples
-from .selectors import SITES, TOKENS_READ
 from .tasks import is_causal
 from .texts import can_read
 
 # Rises when what is recorded beside a direction changes, whatever the method; 1: the largest projections.
 _RECORD = 1
-
-_DURING = {
-    "prompt": "the texts as they are given",
-    "generation": "what the model generates after them, greedily; selectors search the new text alone",
-}
-#: Sites that are one place and not one a block.
-ONE_PLACE = frozenset({"embedding", "final_norm"})
-
-
-def capture_node(low: Lowering, model: ModelValue, data: Node, role: str, points: list[Json], tokens: Json) -> Node:
-    """States at `points` (site and layer) of one side of some rows. All captures on one model may share a pass."""
-    options: dict[str, Json] = {"role": role, "points": points, "tokens": tokens}
-    group = f"capture:{model.base.key}:{model.node.key}"
-    return low.node("capture", options, (model.node, data), "states", group=group)
-
-
-def points_at(site: Json, layers: tuple[int, ...]) -> list[Json]:
-    return [{"site": site, "layer": layer} for layer in layers]
-
-
-def layers_at(call: Call, low: Lowering, model: ModelValue) -> tuple[int, ...] | None:
-    """The layers that are read; 0 for a site that has none."""
-    if call["site"]["select"] not in ONE_PLACE:
-        return low.layers(as_selection(call["layers"]), model.layers, call.where("layers"), f"`{model.name}`")
-    if not call.is_written("layers"):
-        return (0,)
-    where, site = call.where("layers"), call["site"]["select"]
-    low.report(error(codes.ARGUMENT_TYPE, where, f"`{site}` is one place, not one in each block", help="leave it out"))
-    return None
-
-
-# ---- capture -------------------------------------------------------------------------------------------------------
-
-
-def _capture(call: Call, low: Lowering) -> Any:
-    model, data = call["model"], call["data"]
-    if not is_causal(model, call.where("model"), "reading states", low):
-        return POISON
-    layers = layers_at(call, low, model)
-    if layers is None:
-        return POISON
-    node = _texts_read(call, low, model, data)
-    if node is None:
-        return POISON
-    states = capture_node(low, model, node, "text", points_at(call["site"], layers), call["tokens"])
-    count = data.count if isinstance(data, DataValue) else None
-    return StatesValue(states, model, call["site"], layers, call["tokens"], count)
-
-
-def _texts_read(call: Call, low: Lowering, model: ModelValue, data: DataValue | SamplesValue) -> Node | None:
-    """The node of the texts that are read: rows, or generated texts."""
-    generates = call["during"] == "generation"
-    if call.is_written("max_new_tokens") and not generates:
-        message, help = "nothing is generated here", "say `during = generation`, or leave it out"
-        low.report(error(codes.ARGUMENT_TYPE, call.where("max_new_tokens"), message, help=help))
-        return None
-    if isinstance(data, SamplesValue):
-        if not generates:
-            return data.node
-        message, help = "these texts are generated already", "leave it out, or give prompts"
-        low.report(error(codes.ARGUMENT_TYPE, call.where("during"), message, help=help))
-        return None
-    if not can_read(model, data, call.where("data"), low) or not _has_replies(call, low, data, generates):
-        return None
-    if not generates:
-        return data.node
-    return samples_node(low, model, data.node, MethodChoice(DECODING[0], {}), call["max_new_tokens"], None)
-
-
-def _has_replies(call: Call, low: Lowering, data: DataValue, generates: bool = False) -> bool:
-    """Whether `tokens = assistant` has a meaning."""
-    if call["tokens"]["select"] != "assistant" or data.replies or generates:
-        return True
-    low.report(
-        error(
-            codes.UNFIT_DATA,
-            call.where("tokens"),
-            "`assistant` reads the assistant's replies, and these rows have none",
-            help='name the user\'s message and say that rows are chats: `prompt = "…", chat = true`',
-        )
-    )
-    return False
-
-
-# ---- extract -------------------------------------------------------------------------------------------------------
-
 
 def _extract(call: Call, low: Lowering) -> Any:
     subject, other, choice = call["model"], call["data"], call["method"]
@@ -133,7 +42,7 @@ def _extract(call: Call, low: Lowering) -> Any:
         return from_examples(call, low, layers)
     if not _is_defined(call, low, choice) or not _enough(call, low, choice, other.count):
         return POISON
-    if not _has_replies(call, low, other):
+    if not has_replies(call, low, other):
         return POISON
     points = points_at(call["site"], layers)
     if choice.method.name == "icv":
@@ -297,29 +206,7 @@ def _written(argument: t.Typed) -> bool:
     return not (isinstance(argument, t.Constant) and argument.default)
 
 
-_PLACES = (
-    Parameter("layers", Layers(), "which blocks are read", None),
-    Parameter("site", SITES, "where in the block", {"select": "residual"}),
-    Parameter("tokens", TOKENS_READ, "which tokens are read", {"select": "last"}),
-)
-
 FUNCTIONS = (
-    Function(
-        "capture",
-        "states read from a model",
-        "extraction",
-        (
-            Parameter("model", Value((MODEL,)), "the model read"),
-            Parameter("data", Data((TEXTS, SAMPLES)), "the texts it reads, or texts that were generated"),
-        ),
-        (
-            *_PLACES,
-            Parameter("during", Choice(_DURING), "which texts are read", "prompt"),
-            Parameter("max_new_tokens", Number(1, 100_000, integer=True), "the longest text generated", 32, "tokens"),
-        ),
-        ACTIVATIONS,
-        _capture,
-    ),
     Function(
         "extract",
         "a direction from demonstration pairs, pointing from source to target",
@@ -330,7 +217,7 @@ FUNCTIONS = (
         ),
         (
             Parameter("method", Methods(METHODS), "how the direction is made", MethodChoice(METHODS[0], {})),
-            *_PLACES,
+            *PLACES,
             Parameter("seed", Number(0, integer=True), "of the method, and of the splits in the extraction report", 0),
         ),
         _subjects,

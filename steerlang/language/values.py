@@ -61,8 +61,8 @@ class ClassesValue:
 @dataclass(frozen=True, eq=False)
 class DataValue:
     """Rows of one form (`texts`, `pairs`, …); `count` is None where it cannot be known yet. `chat`: rows are messages
-    of a chat template; `replies`: a prompt of the user's, and the assistant's reply. `classes` are there where rows have
-    labels, or where the program lists them; `labelled` where rows have labels."""
+    of a chat template; `replies`: a prompt of the user's, and the assistant's reply. `classes` are there where rows
+    have labels, or where the program lists them; `labelled` where rows have labels."""
 
     node: Node
     form: Type

@@ -36,7 +36,7 @@ def _norms(vector: SteeringVector) -> NDArray[np.float32]:
     for layer, norm in zip(vector.layers, norms, strict=True):
         if norm == 0:
             raise fail(
-                codes.NO_DIRECTION,
+                codes.ZERO_DIRECTION,
                 f"the direction at layer {layer} is zero and has no unit length",
                 "leave that layer out: `v[1..last]`",
             )

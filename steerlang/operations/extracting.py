@@ -95,7 +95,7 @@ def _check(found: Extraction, report: Quality, layers: list[int]) -> None:
             )
     if not bool(found.directions.any()):
         raise fail(
-            codes.NO_DIRECTION,
+            codes.ZERO_DIRECTION,
             "the direction has no length in any layer: both sides read the same",
             "look at the token that is read (`steerlang plan`): pairs should differ there or before",
         )

@@ -125,7 +125,7 @@ def _extract(task: Task, context: Context, make: Any) -> Payload:
             reader = _Reader(loaded, overlay, resources.reading_tokens(loaded))
             found = _within(make, reader, given, options, context)
     if not bool(found.directions.any()):
-        raise fail(codes.NO_DIRECTION, "the direction has no length in any layer", "give other examples")
+        raise fail(codes.ZERO_DIRECTION, "the direction has no length in any layer", "give other examples")
     provenance = {"data": [task.node.inputs[1].key], "prompts": len(given), "seed": options["seed"], **found.record}
     return SteeringVector(
         tuple(options["layers"]),

@@ -120,7 +120,7 @@ def test_a_zero_direction_has_no_unit(operation: str) -> None:
     options = {"weights": [1.0, 1.0]} if operation == "vector.mix" else {}
     with pytest.raises(OperationError) as caught:
         directions(operation, *given, **options)
-    assert caught.value.diagnostic.code.id == "SL814"
+    assert caught.value.diagnostic.code.id == "SL811"
     assert "layer 2" in caught.value.diagnostic.message
 
 

@@ -403,7 +403,7 @@ vector w = extract(m, chats, tokens = assistant)
 
 def test_sides_that_read_the_same_give_no_direction(project: Path, tmp_path: Path) -> None:
     result = program(project, "vector w = extract(m, pairs, tokens = first)", cache=tmp_path).run()
-    assert [d.code.id for d in result.diagnostics if d.is_error] == ["SL814"]
+    assert [d.code.id for d in result.diagnostics if d.is_error] == ["SL811"]
 
 
 def test_a_method_that_finds_no_variation_names_the_layer(project: Path, tmp_path: Path) -> None:
