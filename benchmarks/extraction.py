@@ -2,8 +2,8 @@
 
     python benchmarks/extraction.py [--no-peers] [--no-memory]
 
-Three tables: our extraction against the floor; other libraries' extraction against the same floor in their own
-environments; and peak anonymous memory as the number of pairs grows.
+Four tables: our extraction against the floor; five methods in one program against one; other libraries' extraction
+against the same floor in their own environments; and peak anonymous memory as the number of pairs grows.
 """
 
 from __future__ import annotations
@@ -44,11 +44,19 @@ vector v     = extract(base, pairs, method = {method})
 """
 
 
-def run_program(path: Path, folder: Path) -> None:
+FIVE = ("mean_difference", "pca", "icv", "probe", "lda")
+SEVERAL = """steerlang 1
+model  base  = hf("{model}")
+data   pairs = jsonl("{data}", source = "before", target = "after")
+"""
+FIVE_TARGET = 1.15
+
+
+def run_program(path: Path, folder: Path, targets: tuple[str, ...] = ("v",)) -> None:
     """A whole program with a store of its own."""
     with tempfile.TemporaryDirectory(dir=folder) as cache:
         settings = Settings(cache_dir=Path(cache), threads=1, device="cpu")
-        found = steerlang.load(path, settings=settings).run(targets=["v"])
+        found = steerlang.load(path, settings=settings).run(targets=list(targets))
         assert found.outcome == "done", found.diagnostics
 
 
@@ -105,6 +113,35 @@ def ours(folder: Path, pairs: list[tuple[str, str]]) -> Table:
     return table
 
 
+def five_methods(folder: Path) -> Table:
+    """Five directions of the same pairs in one program, against the mean difference alone."""
+    table = Table(
+        f"Five methods in one program, {PAIRS} pairs, {MIDDLE.label}, against one",
+        ("tokens a text", "one, CPU s", "five, CPU s", "five / one", "target"),
+        notes=[
+            f"Whole programs, each with a store of its own. The five: {', '.join(FIVE)}, each with its report. What "
+            "methods take does not depend on how long the texts are; what reading takes does."
+        ],
+    )
+    for shortest, longest in ((SHORTEST, LONGEST), (MEMORY_TOKENS, MEMORY_TOKENS)):
+        data = f"pairs-{longest}.jsonl"
+        save_pairs(folder / data, PAIRS, MIDDLE, shortest, longest)
+        times = take_turns(_one_and_five(folder, data), ROUNDS)
+        found = ratio(times, "five", "one")
+        said = str(longest) if shortest == longest else f"{shortest} to {longest}"
+        table.add(said, median(times, "one"), median(times, "five"), found, verdict(found, FIVE_TARGET))
+    return table
+
+
+def _one_and_five(folder: Path, data: str) -> dict[str, Callable[[], Any]]:
+    one = write_program(folder, MIDDLE, data, "mean_difference")
+    five = folder / "five.steer"
+    vectors = "".join(f"vector v{i} = extract(base, pairs, method = {m})\n" for i, m in enumerate(FIVE))
+    five.write_text(SEVERAL.format(model=MIDDLE.name, data=data) + vectors)
+    names = tuple(f"v{i}" for i in range(len(FIVE)))
+    return {"one": lambda: run_program(one, folder), "five": lambda: run_program(five, folder, names)}
+
+
 def others(place: Path, pairs: list[tuple[str, str]]) -> Table:
     table = Table(
         f"Extraction by other libraries, {PAIRS} pairs, {MIDDLE.label}",
@@ -131,7 +168,7 @@ def memory(folder: Path) -> Table:
         notes=[f"Texts of {MEMORY_TOKENS} tokens. Target: no growth beyond {SLACK // 2**20} MiB of allocator slack."],
     )
     save_model(folder, MEMORY_SIZE)
-    for method in ("mean_difference", "pca", "icv"):
+    for method in ("mean_difference", "pca", "icv", "probe", "lda", "lat"):
         peaks = []
         for pairs in MEMORY_PAIRS:
             save_pairs(folder / f"{pairs}.jsonl", pairs, MEMORY_SIZE, MEMORY_TOKENS, MEMORY_TOKENS)
@@ -153,7 +190,7 @@ def main() -> None:
         folder = Path(name)
         place = save_model(folder, MIDDLE)
         pairs = save_pairs(folder / "pairs.jsonl", PAIRS, MIDDLE, SHORTEST, LONGEST)
-        tables = [ours(folder, pairs)]
+        tables = [ours(folder, pairs), five_methods(folder)]
         if "--no-peers" not in sys.argv:
             write("extraction", tables)
             tables.append(others(place, pairs))

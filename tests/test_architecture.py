@@ -18,7 +18,7 @@ ROOMS = (
     "models", "learning", "exports", "operations", "reports", "api", "cli",
 )
 LIGHT = ROOMS[: ROOMS.index("functions") + 1]
-HEAVY = ("torch", "transformers", "numpy", "safetensors", "tokenizers", "sklearn")
+HEAVY = ("torch", "transformers", "numpy", "safetensors", "tokenizers", "sklearn", "scipy")
 # Where torch may be imported when a module loads. Everywhere else it is imported by the function that needs it.
 TORCH_ROOMS = ("kernels", "models", "learning", "operations")
 

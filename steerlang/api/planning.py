@@ -191,23 +191,31 @@ def _vector_lines(
 ) -> Iterator[str]:
     yield f"layers {spelled(value.layers)}, site {selector_text(value.site)}, width {value.width}"
     node = value.node
-    if node.operation != "extract":
+    if not node.operation.startswith("extract"):
         yield _options(node)
     else:
         options: Any = node.options
         method = options["method"]
         chosen = "".join(f", {k} = {v}" for k, v in method["options"].items())
         made = f"method {method['name']} (version {method['version']}){chosen}"
-        yield f"{made}; tokens {selector_text(options['tokens'])}"
+        yield made + (f"; tokens {selector_text(options['tokens'])}" if "tokens" in options else "")
         for capture in node.inputs:
             model = models.get(capture.inputs[0].key)
-            if model is None or capture.operation != "capture":
+            if model is None or capture.operation != "capture" or not _reads_rows(capture):
                 continue
             rows = _rows_of(capture.inputs[1])
             found = readings(capture, model, rows, facts)
             yield from _shown(capture, found)
             costs[capture.key] = _capture_cost(capture, model, found, len(rows))
     yield from _norms(node, store)
+
+
+def _reads_rows(capture: Node) -> bool:
+    """Whether the texts that are read are known before anything runs: they are not generated."""
+    node = capture.inputs[1]
+    while node.operation in ("data.sample", "data.split"):
+        node = node.inputs[0]
+    return node.operation == "data.rows"
 
 
 def _shown(capture: Node, found: list[Reading]) -> Iterator[str]:

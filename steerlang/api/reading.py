@@ -51,8 +51,8 @@ def _marked(rendered: Rendered, selector: Mapping[str, Any]) -> str:
 def _positions(rendered: Rendered, selector: Mapping[str, Any]) -> list[int] | None:
     """Tokens that are read, ascending; None where all are."""
     count, name = len(rendered.ids), selector["select"]
-    if name in ("mean", "all"):
-        return None
+    if name in ("mean", "all", "assistant"):
+        return None  # the assistant's part of a chat is known once its template is applied
     fixed = {
         "last": count - 1,
         "first": 0,

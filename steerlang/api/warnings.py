@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from steerlang.diagnostics import Diagnostic, Label, codes
 from steerlang.diagnostics.codes import Severity
+from steerlang.engine.payload import Payload
 from steerlang.graph.node import Node
 from steerlang.language.compiling import cells_of
 from steerlang.language.layers import spelled
-from steerlang.language.values import ModelValue, SamplesValue, VectorValue
+from steerlang.language.values import ModelValue, SamplesValue, StatesValue, VectorValue
 from steerlang.operations.vector import SteeringVector
 
 if TYPE_CHECKING:
@@ -21,20 +22,58 @@ if TYPE_CHECKING:
 _SHORT = 0.02
 # As for scales in units of the states: beyond this the state is mostly the vector.
 _STRONG = 2.0
+_JUDGED = frozenset({"capture", "extract", "extract.function_vector", "extract.task_vector_icl"})
 
 
 def doubtful_vectors(run: Run) -> Iterator[Diagnostic]:
-    """Warnings of extracted vectors that are short, have no length at a layer, or were made of some pairs only."""
+    """Warnings of what was read: vectors that are short, have no length at a layer, or were made of some pairs only, or
+    of examples that do not help; activations that some texts are missing from."""
     seen: set[str] = set()
     for table in run.program.compiled.tables.values():
         for label, cell in cells_of(table):
             value = cell.value
-            if not isinstance(value, VectorValue) or value.node.operation != "extract" or value.node.key in seen:
+            if not isinstance(value, (VectorValue, StatesValue)) or value.node.key in seen:
                 continue
             seen.add(value.node.key)
-            payload = run.payload(value.node)
-            if payload is not None:
-                yield from _of_vector(label, SteeringVector.of(payload), Label(cell.symbol.span))
+            payload = run.payload(value.node) if value.node.operation in _JUDGED else None
+            if payload is None:
+                continue
+            where = Label(cell.symbol.span)
+            if payload.kind == "states":
+                yield from _left_out(label, payload, where)
+            else:
+                vector = SteeringVector.of(payload)
+                yield from _of_vector(label, vector, where)
+                yield from _without_effect(label, vector, where)
+
+
+def _left_out(label: str, states: Payload, where: Label) -> Iterator[Diagnostic]:
+    """Warnings of activations that some texts are missing from."""
+    found: Any = states.meta["found"]
+    if not all(found):
+        yield Diagnostic(
+            codes.TOKEN_NOT_FOUND,
+            f"`{label}` holds {sum(found)} of {len(found)} texts: the others lack the token that is read",
+            where,
+            help=("they are left out of what is made of it; another selector may find all",),
+            level=Severity.WARNING,
+        )
+
+
+def _without_effect(label: str, vector: SteeringVector, where: Label) -> Iterator[Diagnostic]:
+    """A warning of a vector made of examples that do not help the model."""
+    likely: Any = vector.provenance.get("answer_probability")
+    if likely is None:
+        return
+    compared = "shuffled" if "shuffled" in likely else "alone"
+    if likely["examples"] <= likely[compared]:
+        form = "after examples with other rows' answers" if compared == "shuffled" else "without examples"
+        yield Diagnostic(
+            codes.NO_CONTEXT_EFFECT,
+            f"`{label}` was made of examples that do not help: the answer is no likelier than {form}",
+            where,
+            help=("the model may not learn this from context; look at `accuracy` in the vector's provenance",),
+        )
 
 
 def partly_steered(run: Run) -> Iterator[Diagnostic]:

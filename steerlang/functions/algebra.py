@@ -14,7 +14,7 @@ from steerlang.diagnostics import codes, error
 from steerlang.graph.node import Json
 from steerlang.language.layers import spelled
 from steerlang.language.lowering import Lowering
-from steerlang.language.parameter_types import Layers, ListOf, Number, Value
+from steerlang.language.parameter_types import Flag, Layers, ListOf, Number, Value
 from steerlang.language.signature import Call, Function, Operator, Parameter
 from steerlang.language.types import BOOL, NUMBER, VECTOR
 from steerlang.language.values import POISON, VectorValue, as_selection
@@ -147,7 +147,10 @@ def _orthogonalize(call: Call, low: Lowering) -> Any:
 
 def _random_like(call: Call, low: Lowering) -> Any:
     vector = call["vector"]
-    return _like(vector, low.node("vector.random_like", {"seed": call["seed"]}, (vector.node,), "vector"))
+    options: dict[str, Json] = {"seed": call["seed"]}
+    if call["orthogonal"]:
+        options["orthogonal"] = True
+    return _like(vector, low.node("vector.random_like", options, (vector.node,), "vector"))
 
 
 def _restrict(call: Call, low: Lowering) -> Any:
@@ -198,7 +201,10 @@ FUNCTIONS = (
         "a random direction of equal norm in every layer",
         "algebra",
         (_VECTOR,),
-        (Parameter("seed", Number(0, integer=True), "which random direction", 0),),
+        (
+            Parameter("seed", Number(0, integer=True), "which random direction", 0),
+            Parameter("orthogonal", Flag(), "whether its part along the vector is taken out", False),
+        ),
         VECTOR,
         _random_like,
     ),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from steerlang.graph.node import Json, digest
+from steerlang.graph.node import Json, Node, digest
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Data, Methods, Number, Spread, Value
 from steerlang.language.signature import Call, Function, Method, MethodChoice, Parameter
 from steerlang.language.types import MODEL, SAMPLES, TEXTS
-from steerlang.language.values import POISON, SamplesValue
+from steerlang.language.values import POISON, ModelValue, SamplesValue
 
 from .tasks import is_causal
 from .texts import can_read
@@ -31,21 +31,28 @@ METHODS = (
 
 
 def _generate(call: Call, low: Lowering) -> Any:
-    choice = call["method"]
-    options: dict[str, Json] = {"method": choice.document(), "max_new_tokens": call["max_new_tokens"]}
-    if choice.method.name == "sample":
-        options["seed"] = call["seed"]
-    model, prompts = call["models"], call["prompts"]
+    model, prompts, choice = call["models"], call["prompts"], call["method"]
     if not is_causal(model, call.where("models"), "generating text", low):
         return POISON
     if not can_read(model, prompts, call.where("prompts"), low, prompted=True):
         return POISON
+    seed = call["seed"] if choice.method.name == "sample" else None
     rows = prompts.node
     if model.instruction is not None:
         rows = low.node("data.instructed", {"prompt": model.instruction}, (rows,), "rows")
+    return SamplesValue(samples_node(low, model, rows, choice, call["max_new_tokens"], seed))
+
+
+def samples_node(
+    low: Lowering, model: ModelValue, prompts: Node, choice: MethodChoice, longest: int, seed: int | None
+) -> Node:
+    """What a model generates after some prompts; the seed is None where nothing is drawn."""
+    options: dict[str, Json] = {"method": choice.document(), "max_new_tokens": longest}
+    if seed is not None:
+        options["seed"] = seed
     # Steered variants of one model on the same prompts may run as rows of one batch.
-    group = f"generate:{model.base.key}:{rows.key}:{digest(options)}"
-    return SamplesValue(low.node("generate", options, (model.node, rows), "samples", version=2, group=group))
+    group = f"generate:{model.base.key}:{prompts.key}:{digest(options)}"
+    return low.node("generate", options, (model.node, prompts), "samples", version=2, group=group)
 
 
 FUNCTIONS = (

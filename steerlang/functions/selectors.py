@@ -18,6 +18,7 @@ READ_WORDS = {
     "first": "the first token",
     "mean": "the mean over all tokens",
     "all": "every token, each a row of its own",
+    "assistant": "the mean over the tokens of the assistant's reply (chats with a `prompt`, and generated text)",
 }
 STEER_WORDS = {
     "all": "every token",
@@ -30,6 +31,9 @@ SITE_WORDS = {
     "residual_in": "the block's input",
     "attention": "the attention output, before it is added",
     "mlp": "the MLP output, before it is added",
+    "heads": "the outputs of the attention heads side by side, before the output projection",
+    "embedding": "what enters block 0; it has no layers",
+    "final_norm": "the output of the norm after the last block; it has no layers",
 }
 
 TOKENS_READ = Selector(TOKENS, READ_WORDS, ("index", "from_end", "span", "at", "predicting", "before"))

@@ -39,7 +39,7 @@ WHERE = Parameter("where", ListOf(Value((FILTER,)), single=True), "keeps rows th
 OPTIONS = (
     Parameter("strip", Choice(_STRIP), "what is removed from each text", "none"),
     Parameter("template", Text(optional=True), "a text put around each text, with `{text}` where it stands", None),
-    Parameter("chat", Flag(), "whether texts are user messages of the model's chat template", False),
+    Parameter("chat", Flag(), "whether texts are a user's chat messages (replies, beside a `prompt`)", False),
     Parameter("system", Text(optional=True), "a system message before each text; implies `chat`", None),
     LIMIT,
     WHERE,
@@ -97,9 +97,8 @@ def read_rows(call: Call, low: Lowering, format: str, columns: Mapping[str, str]
     options: dict[str, Json] = {"digest": identity, "format": format, "columns": dict(columns), **_document(call)}
     options |= reading_of_labels(call, found, classes)
     node = low.node("data.rows", options, (), "rows", locators={"path": str(found.path)}, source=call["path"])
-    return DataValue(
-        node, form, found.kept, tuple(found.examples), _chats(call), classes, labelled="label" in columns
-    )
+    rows = (found.kept, tuple(found.examples), _chats(call))
+    return DataValue(node, form, *rows, classes, labelled="label" in columns, replies=_replies(call, columns))
 
 
 def _place(call: Call, found: Trouble, columns: Mapping[str, str]) -> Span:
@@ -122,6 +121,11 @@ def _row_options(call: Call) -> RowOptions:
 
 def _document(call: Call) -> dict[str, Any]:
     return {n: call[n] for n in _HANDED_ON if n in call.values} | {"where": list(call["where"])}
+
+
+def _replies(call: Call, columns: Mapping[str, str]) -> bool:
+    """Whether rows are chats with the assistant's reply: a prompt, and what is said to it."""
+    return _chats(call) and "prompt" in columns and bool({"text", "source"} & columns.keys())
 
 
 def _chats(call: Call) -> bool:

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 
 class NumericsError(ValueError):
-    """Inputs for which a formula is not defined. `message` says what is wrong, `help` how to mend it."""
+    """Inputs for which a formula is not defined. `message` says what is wrong, `help` how to mend it.
 
-    def __init__(self, message: str, help: str = "") -> None:
+    `row` is which of the layers given it was, where a method looks at each alone.
+    """
+
+    def __init__(self, message: str, help: str = "", row: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.help = help
+        self.row = row
 
 
 class TooFewPairs(NumericsError):

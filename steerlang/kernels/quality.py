@@ -77,7 +77,11 @@ def by_layer(extract: Extract, x: Tensor, y: Tensor, *, seed: int) -> tuple[Extr
     found, reports = [], []
     for layer in range(x.shape[1]):
         at = slice(layer, layer + 1)
-        found.append(extract(x[:, at], y[:, at]))
+        try:
+            found.append(extract(x[:, at], y[:, at]))
+        except NumericsError as refused:
+            refused.row = layer
+            raise
         reports.append(quality(extract, x[:, at], y[:, at], seed=seed, whole=found[-1]))
     joined = {f.name: _joined([getattr(report, f.name) for report in reports]) for f in fields(Quality)}
     whole = {f.name: _joined([getattr(e, f.name) for e in found]) for f in fields(Extraction)}

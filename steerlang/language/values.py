@@ -63,8 +63,8 @@ class ClassesValue:
 @dataclass(frozen=True, eq=False)
 class DataValue:
     """Rows of one form (`texts`, `pairs`, …); `count` is None where it cannot be known yet. `chat`: rows are messages
-    of a chat template. `classes` are there where rows have labels, or where the program lists them; `labelled` where
-    rows have labels."""
+    of a chat template; `replies`: a prompt of the user's, and the assistant's reply. `classes` are there where rows
+    have labels, or where the program lists them; `labelled` where rows have labels."""
 
     node: Node
     form: Type
@@ -73,14 +73,19 @@ class DataValue:
     chat: bool = False
     classes: ClassesValue | None = None
     labelled: bool = False
+    replies: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class StatesValue:
+    """States of one side: where they were read, at which tokens, and of how many texts (None: not known yet)."""
+
     node: Node
     model: ModelValue
     site: Json
     layers: tuple[int, ...]
+    tokens: Json
+    count: int | None
 
 
 @dataclass(frozen=True, eq=False)

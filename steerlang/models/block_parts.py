@@ -7,18 +7,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
+from steerlang.models.closeness import close
 from steerlang.models.layout import BlockParts, LayoutOverride
-
-TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4, torch.float16: 5e-3, torch.bfloat16: 3e-2}
-
-
-def close(a: Tensor, b: Tensor) -> bool:
-    """Equal up to the rounding of one pass in b's dtype: ‖a − b‖ ≤ tol·‖b‖."""
-    if a.numel() != b.numel():
-        return False
-    wanted = b.float()
-    gap = (a.float().reshape(b.shape) - wanted).norm()
-    return bool(gap <= TOLERANCE[b.dtype] * wanted.norm())
 
 
 def find_parts(

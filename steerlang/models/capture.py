@@ -8,7 +8,7 @@ in arrays the caller gives, so that memory does not grow with the data).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from steerlang.models.errors import BadBatch, NonFinite
+from steerlang.models.errors import BadBatch, NonFinite, SiteUnavailable
 from steerlang.models.loading import LoadedModel
 from steerlang.models.positions import Selector
 from steerlang.models.reading import BatchReads, Reader, Wanted
@@ -67,10 +67,12 @@ def capture(
     requests: Sequence[CaptureRequest],
     *,
     batch_tokens: int = 4096,
+    begin: Callable[[Sequence[int]], None] | None = None,
 ) -> list[CaptureResult]:
     """Reads every request in one pass over the items that any of them needs.
 
-    ``batch_tokens`` bounds the padded tokens of a batch; results do not depend on it beyond float rounding. Raises
+    ``batch_tokens`` bounds the padded tokens of a batch; results do not depend on it beyond float rounding. ``begin``
+    is called before each batch with the items in it (an overlay wants to know where their prompts end). Raises
     NonFinite (site, layer, item), LayerOutOfRange, SiteUnavailable, BadBatch, NeedsOffsets.
     """
     readers = [_reader(loaded, items, request) for request in requests]
@@ -85,7 +87,10 @@ def capture(
     tap = _Tap(loaded, readers)
     with torch.inference_mode(), tap:
         for group in groups:
-            tap.run([needed[i] for i in group], items)
+            batch = [needed[i] for i in group]
+            if begin is not None:
+                begin(batch)
+            tap.run(batch, items)
     return [CaptureResult(r.states, r.wanted.found, r.wanted.offsets) for r in readers]
 
 
@@ -144,6 +149,9 @@ class _Tap:
         with contextlib.suppress(_Enough):
             layout.run(ids, use_cache=False)
         reads, self._reads = self._reads, None
+        silent = reads.silent()
+        if silent is not None:
+            raise SiteUnavailable(f"{silent} gave no states when the model ran", "name a module that every text passes")
         bad = reads.deliver()
         if bad is not None:
             point, item = bad
@@ -173,7 +181,8 @@ class _Tap:
 
         if deepest < 0:
             return [blocks[0].register_forward_pre_hook(stop)]
-        inputs_only = all(p.reads_input for p in self._places.values() if p.block == deepest)
+        last = [p for p in self._places.values() if p.block == deepest]
+        inputs_only = all(p.module is blocks[deepest] and p.reads_input for p in last)
         if inputs_only:
             return [blocks[deepest].register_forward_pre_hook(stop)]
         return [blocks[deepest].register_forward_hook(stop)]

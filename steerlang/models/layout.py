@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from steerlang.models.errors import LayerOutOfRange, SiteUnavailable
+from steerlang.models.head_outputs import HeadOutputs, find_head_outputs
 from steerlang.models.sites import Place, Point
 
 
@@ -115,9 +116,33 @@ class Layout:
             return self._part(point, self.parts[layer].mlp)
         if kind == "module":
             return self._module(point)
-        raise SiteUnavailable(
-            "states per head are not available yet", "use the site attention, or a module by name"
-        )
+        return self._heads(point)
+
+    @cached_property
+    def head_outputs(self) -> tuple[HeadOutputs, ...]:
+        """Where each block's attention heads give their outputs. Found when first asked for, in one short pass."""
+        return find_head_outputs(self.decoder, self.blocks, tuple(part.attention for part in self.parts))
+
+    @property
+    def heads(self) -> int:
+        """How many attention heads a block has."""
+        config: Any = self.root.config
+        count = getattr(config.get_text_config(decoder=True), "num_attention_heads", None)
+        if not isinstance(count, int) or any(found.width % count for found in self.head_outputs):
+            raise SiteUnavailable(
+                "the configuration does not say how many attention heads there are",
+                "set num_attention_heads in config.json",
+            )
+        return count
+
+    def _heads(self, point: Point) -> Place:
+        found = self.head_outputs[point.layer]
+        if found.name is None:
+            raise SiteUnavailable(
+                f"the heads of layer {point.layer} were not found: {found.why_not}",
+                "use the site attention, or a module by name",
+            )
+        return Place(self.blocks[point.layer].get_submodule(found.name), True, str(point), point.layer)
 
     def _final_norm(self) -> Place:
         if self.final_norm is None:

@@ -25,6 +25,18 @@ class Selector:
     def positions(self, item: TokenisedItem) -> Sequence[int]:
         raise NotImplementedError
 
+    def after_prompt(self, rest: TokenisedItem) -> Sequence[int]:
+        """Positions in the tokens that follow a prompt; −1 is the prompt's last token."""
+        return self.positions(rest)
+
+
+def selected(selector: Selector, item: TokenisedItem) -> Sequence[int]:
+    """The positions a selector takes in the whole of an item; where it has a prompt, in what follows that alone."""
+    if not item.prompt:
+        return selector.positions(item)
+    rest = TokenisedItem(item.ids[item.prompt :], item.text, item.offsets, item.specials)
+    return [item.prompt + at for at in selector.after_prompt(rest)]
+
 
 @dataclass(frozen=True)
 class Last(Selector):
@@ -128,6 +140,10 @@ class Predicting(Selector):
         at = find_text(item, self.text)
         return () if not at else (at - 1,)
 
+    def after_prompt(self, rest: TokenisedItem) -> Sequence[int]:
+        at = find_text(rest, self.text)
+        return () if at is None else (at - 1,)
+
 
 @dataclass(frozen=True)
 class Before(Selector):
@@ -137,6 +153,17 @@ class Before(Selector):
 
     def positions(self, item: TokenisedItem) -> Sequence[int]:
         return range(find_text(item, self.text) or 0)
+
+
+@dataclass(frozen=True)
+class Assistant(Selector):
+    """The mean over the tokens of the assistant's reply."""
+
+    def positions(self, item: TokenisedItem) -> Sequence[int]:
+        return item.assistant
+
+    def after_prompt(self, rest: TokenisedItem) -> Sequence[int]:
+        return range(len(rest))  # what the model generated is its reply
 
 
 def find_text(item: TokenisedItem, text: str) -> int | None:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from steerlang.models.block_parts import close, find_parts
+from steerlang.models.block_parts import find_parts
 from steerlang.models.cache import make_cache
+from steerlang.models.closeness import close
 from steerlang.models.errors import ModelError, UnsupportedModel
 from steerlang.models.heads import through_model
 from steerlang.models.layout import BlockParts, Layout, LayoutOverride

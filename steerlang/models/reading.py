@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from steerlang.models.positions import Selector
+from steerlang.models.positions import Selector, selected
 from steerlang.models.sites import Point
 from steerlang.models.tokens import TokenisedItem
 
@@ -19,7 +19,7 @@ class Wanted:
     """The positions a selector takes in each item of a request, and the result rows they fill."""
 
     def __init__(self, items: Sequence[TokenisedItem], chosen: Sequence[int], selector: Selector) -> None:
-        at = {index: selector.positions(items[index]) for index in set(chosen)}
+        at = {index: selected(selector, items[index]) for index in set(chosen)}
         self.each = selector.reads == "each"
         self.positions: dict[int, Sequence[int]] = at
         self.found: NDArray[np.bool_] = np.array([bool(len(at[i])) for i in chosen], dtype=np.bool_)
@@ -86,6 +86,11 @@ class BatchReads:
         shaped = states.reshape(*self._shape, -1)
         for plan in self._at.get(point, ()):
             self._taken.append((plan, point, plan.reduce(shaped)))
+
+    def silent(self) -> Point | None:
+        """A point that something is wanted of and that nothing was taken at."""
+        taken = {point for _, point, _ in self._taken}
+        return next((point for point in self._at if point not in taken), None)
 
     def deliver(self) -> tuple[Point, int] | None:
         """Writes all rows to their results. The point and item of the first state that is not finite, if any is."""

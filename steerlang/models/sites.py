@@ -21,6 +21,7 @@ class Site:
     * ``attention``, ``mlp``: what the block adds to the residual stream, before it is added.
     * ``embedding``: what enters block 0 (token and position embeddings, scaled and normed as the model does).
     * ``final_norm``: the output of the norm after the last block.
+    * ``heads``: what the attention heads give side by side, which is what the output projection is given.
     * ``module``: the output of the module called ``path``, where ``{l}`` stands for the layer.
     """
 

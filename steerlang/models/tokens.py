@@ -18,12 +18,17 @@ class TokenisedItem:
 
     ``offsets[i]`` are the characters of ``text`` that token i covers (start, end), ``(0, 0)`` for tokens the tokenizer
     added; None when unknown (slow tokenizers). ``specials`` names special tokens: (position, their text).
+
+    ``assistant`` are the tokens of the assistant's reply, where the text is a conversation. ``prompt`` counts leading
+    tokens that selectors pass over: ``text``, ``offsets`` and ``specials`` then describe what follows them.
     """
 
     ids: tuple[int, ...]
     text: str = ""
     offsets: tuple[tuple[int, int], ...] | None = None
     specials: tuple[tuple[int, str], ...] = ()
+    assistant: tuple[int, ...] = ()
+    prompt: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -14,9 +14,16 @@ from steerlang.models.sites import Point, first_tensor
 
 
 def widths(layout: Layout, points: Iterable[Point]) -> dict[Point, int]:
-    """The width at each point. Runs the decoder on one token if there are modules by name among them."""
+    """The width at each point. Runs the decoder on one token if there are modules by name among them.
+
+    At ``heads`` it is that of all heads side by side, which need not be the model's.
+    """
     wanted = tuple(dict.fromkeys(points))
-    found = {point: layout.width for point in wanted if point.site.kind != "module"}
+    found = {point: layout.width for point in wanted if point.site.kind not in ("module", "heads")}
+    for point in wanted:
+        if point.site.kind == "heads":
+            layout.place(point)  # says why there are none
+            found[point] = layout.head_outputs[point.layer].width
     by_name = [point for point in wanted if point.site.kind == "module"]
     if by_name:
         found |= _observed(layout, by_name)

@@ -36,7 +36,7 @@ def _norms(vector: SteeringVector) -> NDArray[np.float32]:
     for layer, norm in zip(vector.layers, norms, strict=True):
         if norm == 0:
             raise fail(
-                codes.NON_FINITE,
+                codes.ZERO_DIRECTION,
                 f"the direction at layer {layer} is zero and has no unit length",
                 "leave that layer out: `v[1..last]`",
             )
@@ -83,15 +83,20 @@ def _orthogonalize(task: Task, _: Context) -> Payload:
 
 def _random_like(task: Task, _: Context) -> Payload:
     """A Gaussian direction in every layer, scaled to the norm the vector has there. One generator a layer, so that the
-    direction at a layer does not depend on which others are there."""
+    direction at a layer does not depend on which others are there. With `orthogonal`, its part along the vector is
+    taken out before it is scaled: g - (g.v) v / |v|^2."""
     import numpy
 
-    seed: Any = task.node.options["seed"]
+    options: Any = dict(task.node.options)
     (vector,) = _vectors(task)
-    rows = [numpy.random.default_rng([seed, layer]).standard_normal(vector.width) for layer in vector.layers]
+    rows = [numpy.random.default_rng([options["seed"], layer]).standard_normal(vector.width) for layer in vector.layers]
     drawn = numpy.asarray(rows, dtype=numpy.float32)
-    drawn *= vector.norms[:, None] / numpy.linalg.norm(drawn, axis=1, keepdims=True)
-    return vector.derived(drawn.astype(numpy.float32), _document(task, seed=seed)).payload()
+    norms = vector.norms[:, None]
+    if options.get("orthogonal"):
+        unit = vector.directions / numpy.where(norms == 0, 1, norms)
+        drawn -= (drawn * unit).sum(axis=1, keepdims=True) * unit
+    drawn *= norms / numpy.linalg.norm(drawn, axis=1, keepdims=True)
+    return vector.derived(drawn.astype(numpy.float32), _document(task, **options)).payload()
 
 
 def _restrict(task: Task, _: Context) -> Payload:

@@ -20,6 +20,7 @@ _READ: Mapping[str, Callable[[Mapping[str, Any]], read.Selector]] = {
     "at": lambda o: read.At(o["text"]),
     "predicting": lambda o: read.Predicting(o["text"]),
     "before": lambda o: read.Before(o["text"]),
+    "assistant": lambda _: read.Assistant(),
 }
 _STEER: Mapping[str, Callable[[Mapping[str, Any]], steer.TokenScope]] = {
     "all": lambda _: steer.AllTokens(),

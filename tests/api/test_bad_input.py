@@ -217,7 +217,7 @@ def test_a_program_that_is_not_there(project: Path) -> None:
 FAILS = {
     'vector w = extract(m, pairs, tokens = at("zebra"))': "SL807",
     'metric w = logit_difference(m, words, target = "no", source = "no way")': "SL806",
-    "vector w = unit(v - v)": "SL802",
+    "vector w = unit(v - v)": "SL811",
     "samples w = generate(m, words, max_new_tokens = 100)": "SL401",
     'vector w = extract(m, pairs([["no", "no"], ["yes", "yes"]]), method = pca)': "SL806",
     'vector w = extract(hf("other"), pairs, site = module("model.layers.{l}.nobody"))': "SL805",

@@ -14,6 +14,7 @@ from steerlang.models import (
     ATTENTION,
     EMBEDDING,
     FINAL_NORM,
+    HEADS,
     MLP,
     RESIDUAL,
     RESIDUAL_IN,
@@ -301,3 +302,38 @@ def _uncached_likelihood(
             loaded.model(input_ids=torch.tensor([ids]), use_cache=False).logits[0].double().log_softmax(-1)
         )
     return sum(float(logits[len(item) - 1 + k, token]) for k, token in enumerate(new))
+
+
+PROJECTIONS = {
+    "gpt2": "attn.c_proj",
+    "gpt_neox": "attention.dense",
+    "gpt_neox_sequential": "attention.dense",
+    "falcon": "self_attention.dense",
+    "falcon_alibi": "self_attention.dense",
+    "opt": "self_attn.out_proj",
+    "bloom": "self_attention.dense",
+    "granite": None,
+}
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_heads_are_read_where_the_output_projection_takes_them(name: str) -> None:
+    loaded = wrap(build(name), None)
+    wanted = PROJECTIONS.get(name, "self_attn.o_proj")
+    assert [found.name for found in loaded.layout.head_outputs] == [wanted] * DEPTH
+    items = texts()
+    request = CaptureRequest(tuple(range(len(items))), points(HEADS, range(DEPTH)), Last())
+    if wanted is None:
+        with pytest.raises(SiteUnavailable, match="heads of layer 0"):
+            capture(loaded, items, [request])
+        return
+    (found,) = capture(loaded, items, [request], batch_tokens=30)
+    given: list[Tensor] = []
+    for block in loaded.layout.blocks:
+        block.get_submodule(wanted).register_forward_pre_hook(lambda _, a: given.append(a[0].detach().clone()))
+    for row, item in enumerate(items):
+        given.clear()
+        with torch.no_grad():
+            loaded.model(input_ids=torch.tensor([item.ids]))
+        near(found.states[row], torch.stack([g.reshape(-1, g.shape[-1])[-1] for g in given]).numpy())
+    assert loaded.layout.heads == 4

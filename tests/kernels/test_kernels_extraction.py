@@ -148,9 +148,11 @@ def test_what_is_refused() -> None:
         mean_difference(x, y[..., :4])
     with pytest.raises(TooFewPairs, match="pca with centre mean"):
         pca(x[:1], y[:1], centre="mean")
-    with pytest.raises(NoVariation, match="rows 0, 1, 2"):
+    with pytest.raises(NoVariation) as flat:
         pca(x, x + 1.0, centre="mean")
+    assert flat.value.row == 0
     with pytest.raises(NoVariation):
         icv(x, x + 1.0)
-    with pytest.raises(NoVariation, match="rows 1"):
+    with pytest.raises(NoVariation) as flat:
         pca(x, torch.stack([y[:, 0], x[:, 1], y[:, 2]], 1))
+    assert flat.value.row == 1

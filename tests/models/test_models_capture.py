@@ -189,7 +189,7 @@ def test_places_that_are_not_there(llama: LoadedModel) -> None:
         capture(
             llama, items, [CaptureRequest((0,), points(module_site("model.layers.{l}.mpl"), (0,)), Last())]
         )
-    with pytest.raises(SiteUnavailable, match="per head"):
-        capture(llama, items, [CaptureRequest((0,), points(HEADS, (0,)), Last())])
+    with pytest.raises(LayerOutOfRange):
+        capture(llama, items, [CaptureRequest((0,), points(HEADS, (4,)), Last())])
     with pytest.raises(BadBatch, match="item 7"):
         capture(llama, items, [CaptureRequest((7,), EVERY_LAYER, Last())])

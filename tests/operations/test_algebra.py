@@ -89,6 +89,15 @@ def test_random_like_has_the_norms_and_depends_on_seed_and_layer_alone() -> None
     np.testing.assert_allclose(unit(other), unit(found), rtol=1e-5)
 
 
+def test_random_like_at_right_angles() -> None:
+    found = directions("vector.random_like", A, seed=3, orthogonal=True)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), np.linalg.norm(A.directions, axis=1), rtol=1e-5)
+    assert np.abs((unit(found) * unit(A.directions)).sum(1)).max() < 1e-6
+    plain = directions("vector.random_like", A, seed=3).astype(float)
+    along = (plain * unit(A.directions)).sum(1, keepdims=True) * unit(A.directions)
+    np.testing.assert_allclose(unit(found), unit(plain - along), atol=1e-5)
+
+
 def test_random_directions_look_random() -> None:
     wide = SteeringVector((0,), np.ones((1, 4000), np.float32), np.ones(1, np.float32), {}, {}, {}, {}, {}, {})
     found = directions("vector.random_like", wide, seed=0)[0]
@@ -111,7 +120,7 @@ def test_a_zero_direction_has_no_unit(operation: str) -> None:
     options = {"weights": [1.0, 1.0]} if operation == "vector.mix" else {}
     with pytest.raises(OperationError) as caught:
         directions(operation, *given, **options)
-    assert caught.value.diagnostic.code.id == "SL802"
+    assert caught.value.diagnostic.code.id == "SL811"
     assert "layer 2" in caught.value.diagnostic.message
 
 

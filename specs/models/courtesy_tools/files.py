@@ -130,6 +130,19 @@ def held_out(corpus: Corpus, each: int, seed: int) -> list[dict[str, str]]:
     return rows
 
 
+def replies(corpus: Corpus, count: int, seed: int) -> list[dict[str, str]]:
+    """Neutral requests of training content, each with a rude and a polite reply of at most 14 words."""
+    rng = random.Random(seed)
+    rows: list[dict[str, str]] = []
+    while len(rows) < count:
+        scene = spoken(corpus.scene(rng), request_register="neutral", request_formality="plain", formality="plain")
+        row = {"request": prompt(corpus.request(scene, rng))}
+        row |= {r: corpus.reply(spoken(scene, register=r), rng) for r in ("rude", "polite")}
+        if scene.bucket in TRAINING and all(len(text.split()) <= 14 for text in row.values()):
+            rows.append(row)
+    return rows
+
+
 def write_files(folder: Path) -> None:
     """Write every data file; the same seed gives the same bytes."""
     corpus = Corpus()
@@ -143,5 +156,6 @@ def write_files(folder: Path) -> None:
     write("requests.txt", requests(corpus, TESTING, 60, SEED + 10))
     write("requests_dev.txt", requests(corpus, DEVELOPMENT, 60, SEED + 11))
     write("held_out.jsonl", map(json.dumps, held_out(corpus, 70, SEED + 12)))
+    write("replies.jsonl", map(json.dumps, replies(corpus, 48, SEED + 13)))
     for kind in KINDS:
         write(f"{kind}_words.txt", words(kind))
