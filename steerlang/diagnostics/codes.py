@@ -93,7 +93,6 @@ BAD_ROW = _error("SL452", "bad-row", "a row of a data file is malformed or empty
 EMPTY_DATA = _error("SL453", "empty-data", "a data file has no rows")
 TOO_FEW_ROWS = _error("SL454", "too-few-rows", "a method needs more rows than there are")
 UNFIT_DATA = _error("SL455", "unfit-data", "data lacks what a method or a token selector needs")
-LABELS_REQUIRED = _error("SL460", "labels-required", "an objective or a selection needs labels that the data lacks")
 SELECTS_BY_LABELS = _error("SL461", "selects-by-labels", "an objective without labels may not select by labels")
 DATA_USED_TWICE = _warning("SL462", "data-used-twice", "data to learn, to select and to report are not disjoint")
 TASK_LEAK = _warning("SL463", "task-leak", "a task vector was fine-tuned on the task that is learned")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from steerlang.diagnostics import Diagnostic, Label, codes, error
+from steerlang.graph.node import Node
 from steerlang.language.lowering import Lowering
 from steerlang.language.signature import Call
 from steerlang.language.values import ModelValue, TaskVectorValue
@@ -62,6 +65,7 @@ def is_coherent(call: Call, low: Lowering) -> bool:
     if keep > len(call["vectors"]):
         message = f"{keep} of {len(call['vectors'])} task vectors cannot be kept"
         return _wrong(low, codes.OUT_OF_BOUNDS, call, "pool", message, "keep fewer, or take `pool = all`")
+    _warn_of_leaks(call, low)
     return _apart(call, low)
 
 
@@ -86,6 +90,36 @@ def _apart(call: Call, low: Lowering) -> bool:
         where = Label(call.where("select"))
         low.report(Diagnostic(codes.DATA_USED_TWICE, message, where, help=("select on other rows: `split(…)`",)))
     return True
+
+
+def _warn_of_leaks(call: Call, low: Lowering) -> None:
+    """Says where data without labels is adapted to with a task vector that was tuned on that very task, as far as
+    names tell: a fine-tune `NAME-digits` of `NAME`, and data in a folder or file called `digits`."""
+    if call["objective"].method.name not in ("entropy", "self_training"):
+        return
+    parts = {part for data in call["data"] for part in _path_of(data.node, low)}
+    base: ModelValue = call["on"]
+    for i, vector in enumerate(call["vectors"]):
+        for node in vector.node.inputs:
+            task = _task_of(node, base)
+            if task and task in parts:
+                message = f"the task vector of `{node.locators['name']}` seems tuned on the task that is adapted to"
+                where = Label(call.entry("vectors", i))
+                help = "leave it out: with it in the pool, adaptation without labels shows nothing"
+                low.report(Diagnostic(codes.TASK_LEAK, message, where, help=(help,)))
+
+
+def _path_of(rows: Node, low: Lowering) -> tuple[str, ...]:
+    """The parts of the path of the file that some rows come from, without its ending."""
+    while rows.inputs:
+        rows = rows.inputs[0]
+    return PurePosixPath(low.sources.get(rows.key, "")).with_suffix("").parts if rows.key in low.sources else ()
+
+
+def _task_of(node: Node, base: ModelValue) -> str:
+    """What a fine-tune's name adds to its base's: `digits` for `models/glyphs-digits` of `models/glyphs`."""
+    name, stem = (PurePosixPath(x).name for x in (node.locators.get("name", ""), base.name))
+    return name[len(stem) :].strip("-_.") if name.startswith(stem) else ""
 
 
 def _wrong(low: Lowering, code: codes.Code, call: Call, argument: str, message: str, help: str) -> bool:

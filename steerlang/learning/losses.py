@@ -75,7 +75,7 @@ def labels_of(examples: Examples) -> Tensor:
     """The labels of a data set. Raises LearningError where it has none."""
     if examples.labels is None:
         message = f"`{examples.name}` has no labels, which this objective or selection needs"
-        raise LearningError(message, "name the column of the labels", codes.LABELS_REQUIRED)
+        raise LearningError(message, "name the column of the labels", codes.NO_LABELS)
     return examples.labels
 
 

@@ -216,3 +216,20 @@ def test_two_parts_of_a_split_are_apart() -> None:
 
 def test_other_metrics_of_the_same_data_are_not() -> None:
     assert found(body(f"{USED.replace('DATA', 'held')}\nmetric n = perplexity(few, by = base)")) == []
+
+
+# ---- task vectors of the task itself -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("file", "warned"), [("pets.csv", False), ("pets/tuned.csv", True), ("tuned/test.csv", True)])
+def test_a_task_vector_of_the_task_itself_is_warned_of(file: str, warned: bool) -> None:
+    world = FakeFacts(models=FACTS._models, data={**FACTS._data, file: FACTS._data["pets.csv"]})
+    text = f"""steerlang 1
+model pets  = hf("pets")
+model tuned = hf("pets-tuned")
+data few = images("{file}", classes = ["cat", "dog"])
+taskvector tau = tuned - pets
+coefficients c = learn(tau, on = pets, data = few, objective = self_training, epochs = 2)
+export file = coefficients_file(c, to = "c.json")
+"""
+    assert found(compiled(text, facts=world)) == (["SL463"] if warned else [])

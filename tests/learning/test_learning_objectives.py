@@ -181,7 +181,7 @@ def test_labels_are_required(net: Net, pool: Pool, objective: Any) -> None:
     data = Data((bare,), control if isinstance(objective, Negate) else None)
     with pytest.raises(LearningError, match="`few` has no labels") as caught:
         learn(net, pool, pool.index(Blocks()), data, Settings(objective, steps=1))
-    assert caught.value.code.id == "SL460"
+    assert caught.value.code.id == "SL458"
 
 
 def wrong_data(net: Net) -> dict[str, tuple[Any, Data, str]]:
