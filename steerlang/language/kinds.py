@@ -20,6 +20,7 @@ from .types import (
     MODULE,
     NEVER,
     NUMBER,
+    PATTERN,
     POINT,
     RANGE,
     RATIO,
@@ -46,6 +47,7 @@ LET_TYPES = (
     POINT,
     LAYERS,
     BLOCKS,
+    PATTERN,
     METRIC,
     GATE,
     list_of(NUMBER),
@@ -67,7 +69,7 @@ KINDS = (
     Kind(
         "sweep", "takes each value in turn; what depends on it gains the axis", (SWEEP,), "sweep s = [0.0, 0.05, 0.1]"
     ),
-    Kind("let", "a number, text, list, range, gate, blocks or chosen point", LET_TYPES, "let middle = 25%..75%"),
+    Kind("let", "a number, text, list, range, pattern, gate, blocks or chosen point", LET_TYPES, "let middle = 25%..75%"),
     Kind("model", "a model, an edited one or a steered one", (MODEL,), 'model base = hf("models/courtesy")'),
     Kind(
         "data",

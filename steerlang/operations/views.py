@@ -1,9 +1,9 @@
 """Weak and strong views of rows, for learning without labels: random changes that leave the class as it is.
 
 Images (pixels as the model reads them, in units of one standard deviation of their processor):
-    weak    moved by at most an eighth of the side in each direction, the edge repeated
-    strong  moved by at most a quarter, contrast times 0.6 … 1.4, brightness ± 0.5, noise of deviation 0.3, and a square
-            of a quarter of the side greyed out
+    weak    moved by at most a sixteenth of the side in each direction, the edge repeated
+    strong  moved by at most an eighth, contrast times 0.7 … 1.3, brightness ± 0.3, noise of deviation 0.2, and a square
+            of a fifth of the side greyed out
 Texts:
     weak    as they are
     strong  a tenth of the tokens, but the first and the last, left out
@@ -50,17 +50,17 @@ def _uniform(low: float, high: float, chance: torch.Generator) -> float:
 
 def _weak_image(inputs: Inputs, chance: torch.Generator) -> Inputs:
     pixels = inputs["pixel_values"]
-    return {**inputs, "pixel_values": _moved(pixels, max(1, pixels.shape[-1] // 8), chance)}
+    return {**inputs, "pixel_values": _moved(pixels, max(1, pixels.shape[-1] // 16), chance)}
 
 
 def _strong_image(inputs: Inputs, chance: torch.Generator) -> Inputs:
     pixels = inputs["pixel_values"]
     side = pixels.shape[-1]
-    moved = _moved(pixels, max(1, side // 4), chance)
+    moved = _moved(pixels, max(1, side // 8), chance)
     mean = moved.mean()
-    changed = (moved - mean) * _uniform(0.6, 1.4, chance) + mean + _uniform(-0.5, 0.5, chance)
-    changed = changed + 0.3 * torch.randn(changed.shape, generator=chance)
-    square = max(1, side // 4)
+    changed = (moved - mean) * _uniform(0.7, 1.3, chance) + mean + _uniform(-0.3, 0.3, chance)
+    changed = changed + 0.2 * torch.randn(changed.shape, generator=chance)
+    square = max(1, side // 5)
     top, left = (int(torch.randint(0, n - square + 1, (), generator=chance)) for n in changed.shape[-2:])
     changed[:, top : top + square, left : left + square] = mean
     return {**inputs, "pixel_values": changed}

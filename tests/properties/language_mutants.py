@@ -8,11 +8,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from language.language_programs import TALKS, compiled
+from language.language_programs import TALKS, compiled, fake_vector
 
 from steerlang.data import RowOptions
 from steerlang.data.demonstrations import Contains
-from steerlang.graph.facts import DataFacts, FakeFacts, ModelFacts, ModelReference, Trouble, fake_data, fake_model
+from steerlang.graph.facts import (
+    DataFacts,
+    FakeFacts,
+    ModelFacts,
+    ModelReference,
+    Trouble,
+    VectorFacts,
+    fake_data,
+    fake_model,
+)
 from steerlang.language.compiling import Compiled
 from steerlang.source import Source, Span
 from steerlang.syntax import parse, tree
@@ -24,7 +33,7 @@ SPECS = ROOT / "specs"
 HERE = Path(__file__).parent / "programs"
 COMMON = (SPECS / "common.steer").read_text(encoding="utf-8")
 IMPORTED = {"common.steer": COMMON, "../common.steer": COMMON}
-WARNS = {"pca.steer"}  # shows what centring does, and is warned of it
+WARNS = {"pca.steer", "vector_files.steer"}  # show what centring does, and what files of other tools lack
 
 
 class AnyFacts(FakeFacts):
@@ -32,6 +41,10 @@ class AnyFacts(FakeFacts):
 
     def model(self, reference: ModelReference) -> ModelFacts:
         return fake_model(reference.id, layers=12, tokenizer=TALKS)
+
+    def vector(self, path: str, base_folder: str) -> VectorFacts:
+        form = "gguf" if path.endswith(".gguf") else "steerlang"
+        return fake_vector(path, form, {"select": "residual"}, "../models/courtesy")
 
     def data(
         self, path: str, format: str, base_folder: str, columns: Mapping[str, str], options: RowOptions | None = None
