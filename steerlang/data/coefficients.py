@@ -8,13 +8,17 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 MARK = "coefficients"
 VERSION = 1
+
+
+# The largest number that coefficients are computed with (float32), and how much of a value that is none is shown.
+_LARGEST = 3.4028234663852886e38
+_SHOWN = 40
 
 
 class BadCoefficients(Exception):  # noqa: N818
@@ -53,8 +57,12 @@ def read_coefficients(document: object) -> NamedCoefficients:
         if not isinstance(own, dict):
             raise BadCoefficients(f"`{name}` has no numbers by block")
         for block, value in own.items():
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or not math.isfinite(value):
-                raise BadCoefficients(f"`{block}` of `{name}` is `{value}`, which is no finite number")
+            if not _is_finite(value):
+                shown = str(value) if len(str(value)) <= _SHOWN else f"{str(value)[:_SHOWN]}…"
+                raise BadCoefficients(f"`{block}` of `{name}` is `{shown}`, which is no finite number")
     return NamedCoefficients(partition, values)
 
+
+def _is_finite(value: object) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and abs(value) <= _LARGEST  # type: ignore[operator,arg-type]

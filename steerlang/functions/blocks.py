@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from steerlang.diagnostics import codes, error
@@ -20,6 +21,47 @@ def blocks_term(by: str, **given: Json) -> Term:
     return {"is": "Blocks", "by": by, **{name: value for name, value in sorted(given.items()) if value}}
 
 
+def is_blocks_term(term: object) -> bool:
+    """Whether a value that a file holds is such a term."""
+    if not isinstance(term, dict) or term.get("is") != "Blocks" or term.get("by") not in KINDS:
+        return False
+    given = {name: value for name, value in term.items() if name not in ("is", "by")}
+    return all(name in _FIELDS and _FIELDS[name](value) for name, value in given.items())
+
+
+def _is_pattern(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"is", "kind", "text"}
+        and value["is"] == "Pattern"
+        and value["kind"] in ("glob", "regex")
+        and isinstance(value["text"], str)
+    )
+
+
+def _are_patterns(value: object) -> bool:
+    return isinstance(value, list) and all(_is_pattern(pattern) for pattern in value)
+
+
+def _are_splits(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(rule, list) and len(rule) == 2 and _is_pattern(rule[0]) and _is_count(rule[1]) for rule in value
+    )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+KINDS = ("tensor", "layer", "module", "row", "column", "all")
+_FIELDS: Mapping[str, Callable[[object], bool]] = {
+    "include": _are_patterns,
+    "exclude": _are_patterns,
+    "tie": _are_patterns,
+    "split": _are_splits,
+    "random": _is_count,
+    "seed": _is_count,
+}
 EVERY_TENSOR = blocks_term("tensor")
 ONE_BLOCK = blocks_term("all")
 

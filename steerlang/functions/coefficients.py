@@ -13,6 +13,7 @@ from steerlang.language.signature import Call, Function, Parameter
 from steerlang.language.types import COEFFICIENTS
 from steerlang.language.values import POISON, CoefficientsSetValue
 
+from .blocks import is_blocks_term
 from .reports import report
 from .terms import Term
 
@@ -25,6 +26,8 @@ def _load(call: Call, low: Lowering) -> Any:
         return POISON
     try:
         named = read_coefficients(found.value)
+        if not is_blocks_term(named.partition):
+            raise BadCoefficients("its `partition` says no blocks")
     except BadCoefficients as e:
         message = f"`{call['path']}` cannot be read as coefficients: {e}"
         help = "write such a file with `coefficients_file(…)`"

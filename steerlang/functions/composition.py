@@ -137,7 +137,8 @@ def _compose_found(call: Call, low: Lowering) -> Any:
         low.report(error(codes.ARGUMENT_TYPE, call.where("method"), message, help="leave out `method`"))
         return POISON
     found: CoefficientsSetValue = given[0]
-    if not belong(found, vectors, call.where("coefficients"), low):
+    written = [call.entry("vectors", i).text.strip() for i in range(len(vectors))]
+    if not belong(found, vectors, call.where("coefficients"), low, written):
         return POISON
     numbers: list[Json] = [dict(term) for term in found.terms]
     return composed_vector(vectors, numbers, "linear", {}, call.span, low, sources(found))

@@ -15,7 +15,7 @@ from steerlang.language.types import BLOCKS, COEFFICIENTS, IMAGES, LABELLED, MOD
 from steerlang.language.values import POISON, CoefficientsSetValue, ModelValue, TaskVectorValue
 
 from .blocks import EVERY_TENSOR, ONE_BLOCK
-from .learning_checks import fits, is_coherent, is_sound
+from .learning_checks import fits, has_scales, is_coherent, is_sound
 from .learning_sets import Inputs, Sets
 from .terms import Term
 
@@ -113,7 +113,7 @@ _NUMBERS = (
 
 
 def _search(call: Call, low: Lowering) -> Any:
-    if not (is_sound(call, low) and fits(call, low)):
+    if not (is_sound(call, low) and has_scales(call, low) and fits(call, low)):
         return POISON
     sets = Sets(call, low, Inputs([]))
     options = _pool(call, sets)

@@ -37,6 +37,12 @@ def is_sound(call: Call, low: Lowering) -> bool:
     return True
 
 
+def has_scales(call: Call, low: Lowering) -> bool:
+    if call["grid"]:
+        return True
+    return _wrong(low, codes.EMPTY_RANGE, call, "grid", "the grid of scales is empty", "give at least one number")
+
+
 def is_coherent(call: Call, low: Lowering) -> bool:
     """Whether objective, model, length and selection go together."""
     if not fits(call, low):

@@ -130,13 +130,19 @@ def _one_adapter(term: Term, span: Span, low: Lowering) -> bool:
     return False
 
 
-def belong(found: CoefficientsSetValue, vectors: Sequence[TaskVectorValue], span: Span, low: Lowering) -> bool:
-    """Whether coefficients are those of these task vectors, in this order; else it is reported."""
+def belong(
+    found: CoefficientsSetValue, vectors: Sequence[TaskVectorValue], span: Span, low: Lowering,
+    written: Sequence[str] = (),
+) -> bool:  # fmt: skip
+    """Whether coefficients are those of these task vectors, in this order; else it is reported. `written` is what the
+    program calls the task vectors: coefficients in a file know no more of theirs than the names."""
     names = ", ".join(f"`{name}`" for name in found.names)
     if len(found.terms) != len(vectors):
         message = f"these coefficients are of {len(found.terms)} task vectors ({names}), and {len(vectors)} are given"
     elif found.vectors and list(found.vectors) != [term_of(v) for v in vectors]:
         message = f"these coefficients were found for other task vectors: {names}"
+    elif not found.vectors and sorted(found.names) == sorted(written) and list(found.names) != list(written):
+        message = f"these coefficients are in another order: {names}"
     else:
         return True
     help = f"compose what they were found for, in the same order: `compose([{', '.join(found.names)}], …)`"

@@ -17,11 +17,14 @@ from .settings import Criterion, Entropy, Negate, Objective, SelfTraining, uses_
 
 
 def accuracy(examples: Examples, size: int) -> float:
-    """The share of rows whose largest score is their label's; of equal scores the first counts."""
+    """The share of rows whose largest score is their label's; of equal scores the first counts. Scores that are not
+    finite predict nothing."""
     labels, right = labels_of(examples), 0
     with torch.no_grad():
         for rows in pieces(range(examples.count), size):
-            right += int((examples.logits(rows, PLAIN).argmax(-1).cpu() == labels[rows].cpu()).sum())
+            logits = examples.logits(rows, PLAIN).cpu()
+            hits = (logits.argmax(-1) == labels[rows].cpu()) & torch.isfinite(logits).all(-1)
+            right += int(hits.sum())
     return right / examples.count
 
 

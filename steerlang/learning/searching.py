@@ -65,5 +65,7 @@ def search(
     why = f"the best of {len(grid)} scales: {chosen.scale:g}"
     if feasible is False:
         why = "no scale kept the control: the coefficients are 0"
+    elif chosen is base and 0.0 not in grid:
+        why = f"none of {len(grid)} scales is better than the base: the coefficients are 0"
     values = ones * (sign * (chosen.scale or 0.0))
     return Learned(pool.names, index.names, values, (), tuple(trials), base, chosen.step, why, feasible, notes)

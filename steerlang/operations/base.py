@@ -28,7 +28,7 @@ def fail(
     code: Code, message: str, help: str = "", notes: tuple[str, ...] = (), place: str | None = None
 ) -> OperationError:
     """An error to raise: what went wrong while a node was carried out."""
-    return OperationError(error(code, None, message, help=help, notes=notes, place=place))
+    return OperationError(error(code, None, message, help=help or (), notes=notes, place=place))
 
 
 def inputs(task: Task) -> list[Payload]:

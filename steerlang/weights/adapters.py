@@ -57,7 +57,8 @@ class Adapter:
         """B [rows, r], with s multiplied in, and A [r, columns] of τ = B A as the model stores the tensor."""
         pair = self.pairs[module]
         a, b = (_matrix(self.file, name) for name in (pair.a, pair.b))
-        b = b * np.float32(pair.scale)
+        with np.errstate(over="ignore"):  # what is too large for a number is found where the product is looked at
+            b = b * np.float32(pair.scale)
         return (np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)) if pair.transposed else (b, a)
 
     def on(self, base: Checkpoint) -> dict[str, str]:

@@ -26,6 +26,8 @@ from .patterns import Pattern, matching, selected
 By = Literal["tensor", "layer", "module", "row", "column", "all"]
 Cut = Literal["whole", "row", "column", "part", "random"]
 _INSIDE = {"row": "row", "column": "column"}
+# Each block has a name and a coefficient for every task vector: rows of a model of 70B parameters are 7 million.
+MOST = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +118,22 @@ def index_blocks(blocks: Blocks, checkpoint: Checkpoint, tensors: Iterable[str])
         shape, name = checkpoint.info(tensor).shape, names[tensor]
         cut, count = _cut(blocks, tensor, splits, shape)
         if name not in numbers:
+            _check_count(len(labels) + count)
             numbers[name] = len(labels), count
             labels += [name] if cut == "whole" else [f"{name}[{_label(cut, i, count)}]" for i in range(count)]
         elif count != numbers[name][1]:
-            raise WeightsError(f"the tensors tied as `{name}` are cut into different numbers of parts")
+            message = f"the tensors tied as `{name}` are cut into different numbers of parts"
+            raise WeightsError(message, "split them alike, or tie others", codes.OUT_OF_BOUNDS)
         key = randomness.key_of(blocks.seed, "parts", tensor) if cut == "random" else 0
         places[tensor] = Place(numbers[name][0], count, cut, shape, key)
     return BlockIndex(tuple(labels), places, tuple(t for t in every if t not in places))
+
+
+def _check_count(blocks: int) -> None:
+    """Raises WeightsError before a list of names is made that no memory holds."""
+    if blocks > MOST:
+        message = f"more than {MOST:,} blocks would have a coefficient each"
+        raise WeightsError(message, "take fewer parts, or fewer tensors with `include`", codes.OUT_OF_BOUNDS)
 
 
 def layers_of(checkpoint: Checkpoint) -> dict[str, tuple[str, int, int]]:
@@ -175,7 +186,8 @@ def _splits(blocks: Blocks, checkpoint: Checkpoint, chosen: tuple[str, ...]) -> 
             shape = checkpoint.info(tensor).shape
             if not shape or shape[0] % count:
                 rows = shape[0] if shape else 1
-                raise WeightsError(f"`{tensor}` has {rows:,} rows, which are not {count} equal parts")
+                message = f"`{tensor}` has {rows:,} rows, which are not {count} equal parts"
+                raise WeightsError(message, "split tensors whose rows are that many parts", codes.OUT_OF_BOUNDS)
             if found.setdefault(tensor, count) != count:
                 raise WeightsError(f"two patterns split `{tensor}`", (), codes.OUT_OF_BOUNDS)
     return found

@@ -89,7 +89,7 @@ def _compiled(kind: str, text: str) -> re.Pattern[str]:
     if kind == "regex":
         try:
             return re.compile(text)
-        except re.error as problem:
+        except (re.error, OverflowError, RecursionError) as problem:  # the latter: repetitions and groups without end
             raise WeightsError(f'`regex("{text}")` is malformed: {problem}', (), codes.BAD_REGEX) from problem
     return re.compile(_translated(text))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from steerlang.data.coefficients import BadCoefficients, NamedCoefficients, read_coefficients, write_coefficients
 
-NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
 GOOD: dict[str, Any] = {
     "steerlang": "coefficients", "version": 1, "partition": {"is": "Blocks", "by": "all"},
     "coefficients": {"t": {"all": 0.5}},
@@ -35,6 +35,8 @@ def test_what_is_written_is_read_back(values: dict[str, dict[str, float]]) -> No
         ({"coefficients": {"t": {"all": "much"}}}, "no finite number"),
         ({"coefficients": {"t": {"all": float("nan")}}}, "no finite number"),
         ({"coefficients": {"t": {"all": True}}}, "no finite number"),
+        ({"coefficients": {"t": {"all": 10**400}}}, "`1000000000000000000000000000000000000000…`, which is no finite"),
+        ({"coefficients": {"t": {"all": 1e300}}}, "no finite number"),
     ],
 )
 def test_what_is_no_file_of_coefficients(change: dict[str, Any], said: str) -> None:

@@ -132,6 +132,18 @@ def test_search_has_a_grid() -> None:
     assert node(f"{text})").operation == "search"
 
 
+def coefficients_file(**changed: Any) -> Any:
+    return {
+        "steerlang": "coefficients", "version": 1, "partition": {"is": "Blocks", "by": "all"},
+        "coefficients": {"t": {"all": 0.5}, "u": {"all": 0.25}}, **changed,
+    }  # fmt: skip
+
+
+def of_file(use: str, document: Any) -> Compiled:
+    facts = FakeFacts(models=WORLD._models, data=WORLD._data, documents={"c.json": document})
+    return compiled(f'{HEAD}coefficients c = load_coefficients("c.json")\nmodel x = {use}\n', facts=facts)
+
+
 # ---- what is refused -----------------------------------------------------------------------------------------------
 
 
@@ -147,6 +159,7 @@ def test_search_has_a_grid() -> None:
         (LEARN.replace("language_model", "supervized") + ")", "SL308", "supervized"),
         (LEARN.replace("[t, u]", "[]") + ")", "SL402", "[]"),
         (LEARN.replace("on = base", "on = a") + ")", "SL313", "t"),
+        (LEARN.replace("learn(", "search(").replace("steps = 5", "grid = [])"), "SL402", "[]"),
         (LEARN.replace("on = base", "on = base + t") + ")", "SL302", "base + t"),
         (f"{LEARN}, select = best(on = held))", "SL461", "best(on = held)"),
         (f"{LEARN}, pool = random(keep = 3))", "SL401", "random(keep = 3)"),
@@ -176,6 +189,35 @@ def test_mistakes(text: str, code: str, mark: str | None) -> None:
 )
 def test_coefficients_stay_with_their_task_vectors(use: str, code: str) -> None:
     assert found(body(f"{LEARN})\nmodel x = {use}")) == [code]
+
+
+def test_coefficients_in_a_file_are_not_given_to_others_of_the_same_names() -> None:
+    assert found(of_file("base + compose([t, u], coefficients = c)", coefficients_file())) == []
+    refused = only(of_file("base + compose([u, t], coefficients = c)", coefficients_file()))
+    assert (refused.code.id, refused.message) == ("SL313", "these coefficients are in another order: `t`, `u`")
+
+
+GLOB = {"is": "Pattern", "kind": "glob", "text": "a"}
+
+
+@pytest.mark.parametrize(
+    "partition",
+    [
+        {"is": "ByBlock", "by": "all"},
+        {"is": "Blocks", "by": "every"},
+        {"is": "Blocks", "by": ["all"]},
+        {"is": "Blocks", "by": "all", "more": 1},
+        {"is": "Blocks", "by": "tensor", "random": "x"},
+        {"is": "Blocks", "by": "tensor", "seed": -1},
+        {"is": "Blocks", "by": "tensor", "include": ["a"]},
+        {"is": "Blocks", "by": "tensor", "include": GLOB},
+        {"is": "Blocks", "by": "tensor", "tie": [GLOB | {"kind": "words"}]},
+        {"is": "Blocks", "by": "tensor", "split": [[GLOB]]},
+    ],
+)
+def test_a_partition_that_was_edited_by_hand_is_read_with_care(partition: Any) -> None:
+    refused = only(of_file("base + compose([t, u], coefficients = c)", coefficients_file(partition=partition)))
+    assert (refused.code.id, "its `partition` says no blocks" in refused.message) == ("SL504", True)
 
 
 def test_selecting_on_what_is_learned_from_is_warned_of() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from steerlang.exports.vector_formats import write
 from steerlang.graph.facts import Trouble, VectorFacts
 from steerlang.graph.facts.digests import FileDigests
 from steerlang.graph.facts.vectors import read_vector
+from steerlang.graph.facts.vectors.unpickled import Storage, _tensor
 from steerlang.operations.vector_files import load_file
 
 GOOD = {format: write(format, A.payload(), options()) for format in ("gguf", "svec", "pt")}
@@ -166,3 +168,85 @@ def test_provenance_that_does_not_fit_the_tensors_is_damage(tmp_path: Path) -> N
     own = write_export(A.payload(), tmp_path / "v.safetensors").read_bytes()
     assert "its header speaks of layers" in trouble(path, own.replace(b'"layer.5"', b'"layer.7"')).message
     assert "lacks what every vector has" in trouble(path, own.replace(b'\\"tokens\\"', b'\\"tokenz\\"')).message
+
+
+def vector_said(**changed: Any) -> dict[str, Any]:
+    """What a vector of one layer says of itself, with some of it changed; None leaves a part out."""
+    vector = {
+        "layers": [1], "site": {"select": "residual"}, "tokens": {"select": "last"}, "model": {}, "report": {},
+        "method": {"name": "pca", "options": {}}, "provenance": {}, **changed,
+    }  # fmt: skip
+    return {k: v for k, v in vector.items() if v is not None}
+
+
+def own_file(vector: dict[str, Any], norms: tuple[int, ...] | None = (1,)) -> bytes:
+    words = {"steerlang": json.dumps({"format": "steerlang.vector", "version": 1, "vector": vector})}
+    beside = {} if norms is None else {"state_norms": np.ones(norms, np.float32)}
+    return save({"layer.1": np.ones(4, np.float32), **beside}, words)
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [
+        vector_said(site=None), vector_said(site="residual"), vector_said(site={"select": 1}),
+        vector_said(method={"options": {}}), vector_said(method={"name": "pca", "options": []}),
+        vector_said(model=[]), vector_said(model={"identity": 5}), vector_said(report=[]),
+        vector_said(report={"held_out_auc": [1.0, 1.0]}), vector_said(report={"held_out_auc": ["x"]}),
+        vector_said(provenance="none"), vector_said(layers=["1"]),
+    ],
+)  # fmt: skip
+def test_what_a_vector_says_of_itself_is_checked(vector: dict[str, Any], tmp_path: Path) -> None:
+    """Also where JSON that is sound was edited by hand."""
+    assert "is damaged: its provenance" in trouble(tmp_path / "v", own_file(vector)).message
+
+
+@pytest.mark.parametrize(
+    ("norms", "words"), [(None, "it has no `state_norms`"), ((2,), "the shape [2], for 1 layers"), ((1, 1), "[1, 1]")]
+)
+def test_norms_of_the_states_are_one_a_layer(norms: tuple[int, ...] | None, words: str, tmp_path: Path) -> None:
+    assert words in trouble(tmp_path / "v", own_file(vector_said(), norms)).message
+
+
+def test_a_vector_may_lack_its_report_and_where_it_came_from(tmp_path: Path) -> None:
+    (tmp_path / "v").write_bytes(own_file(vector_said(report=None, provenance=None)))
+    found = read_vector(tmp_path / "v", "v", FileDigests(None))
+    assert isinstance(found, VectorFacts), found
+    assert load_file(found).report == {}
+
+
+@pytest.mark.parametrize("format", GOOD)
+def test_bytes_that_changed_are_never_more_than_a_message(format: str, tmp_path: Path) -> None:
+    """Single bits and runs of ones, mostly where the format keeps what it says of itself."""
+    random, path = np.random.default_rng(0), tmp_path / "v"
+    for _ in range(150):
+        data = bytearray(GOOD[format])
+        at = int(random.integers(min(len(data), int(random.choice([64, 600, len(data)])))))
+        if random.random() < 0.5:
+            data[at] ^= 1 << int(random.integers(8))
+        else:
+            data[at : at + 8] = b"\xff" * 8
+        path.write_bytes(data)
+        found = read_vector(path, "v", FileDigests(None))
+        if isinstance(found, VectorFacts):
+            with suppress(OperationError):  # numbers that are not finite are seen only here
+                load_file(found)
+
+
+@pytest.mark.parametrize(
+    ("offset", "shape", "stride"),
+    [(-4, (4,), (1,)), (0, (-4,), (1,)), (0, ("4",), (1,)), (0, (4,), ()), (0.0, (4,), (1,)), (0, (True,), (1,))],
+)
+def test_a_pickled_tensor_without_a_shape(offset: Any, shape: Any, stride: Any) -> None:
+    storage = Storage("0", "FloatStorage")
+    with pytest.raises(TypeError):
+        _tensor(storage, offset, shape, stride)
+    assert _tensor(storage, 0, (4,), (1,)).shape == (4,)
+
+
+def test_names_in_an_archive_that_are_no_text(tmp_path: Path) -> None:
+    """The flag that says UTF-8 beside a name that is none."""
+    data = bytearray(GOOD["pt"])
+    at = data.rindex(b"PK\x01\x02")
+    data[at + 9] |= 0x08
+    data[at + 46] = 0xFF
+    assert "is damaged" in trouble(tmp_path / "v", bytes(data)).message

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from weights_models import LAYERS, WIDTH, Arrays, model, planned, result
 
-from steerlang.weights.blocks import Blocks, index_blocks
+from steerlang.weights.blocks import MOST, Blocks, index_blocks
 from steerlang.weights.checkpoint import Checkpoint
 from steerlang.weights.coefficients import ByBlock, Depth, Rules
 from steerlang.weights.errors import WeightsError
@@ -152,3 +152,16 @@ def test_ten_thousand_tensors_are_planned_in_linear_time(tmp_path: Path) -> None
     plan = planned(models, A * ByBlock(Blocks(), tuple((name, 1.0) for name in names)))
     assert plan.counts["computed"] == 10_000
     assert time.process_time() - start < 5
+
+
+def test_more_blocks_than_any_memory_holds_are_refused(models: Models) -> None:
+    with pytest.raises(WeightsError, match="more than 8,388,608 blocks") as caught:
+        index_blocks(Blocks(random=MOST), models["base"], models["base"].names)
+    assert caught.value.code.id == "SL401"
+
+
+@pytest.mark.parametrize("text", ["a{99999999999999999999}", "(" * 5000 + ")" * 5000, "(", "[b-a]"])
+def test_regular_expressions_that_are_none(text: str) -> None:
+    with pytest.raises(WeightsError, match="is malformed") as caught:
+        regex(text).check()
+    assert caught.value.code.id == "SL421"

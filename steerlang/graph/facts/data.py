@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from steerlang.diagnostics.suggest import did_you_mean
 
 from .digests import FileDigests
 from .images import bad_images
+from .json_document import RepeatedKey, parse_json
 from .paths import missing, resolve_path
 from .promise import DataFacts, DocumentFacts, LabelFacts, Trouble
 from .troubles import bad_file, unreadable
@@ -180,7 +180,9 @@ def read_document(path: Path, name: str, digests: FileDigests) -> DocumentFacts 
 def _parsed(text: str, path: Path, name: str) -> object:
     if path.suffix.lower() == ".json":
         try:
-            return json.loads(text)
+            return parse_json(text)
+        except RepeatedKey as problem:
+            return bad_file(path, f"in `{name}` the {problem}", "keep one of the two")
         except (ValueError, RecursionError) as problem:
             line = getattr(problem, "lineno", 1)
             return bad_file(path, f"`{name}` is not JSON: {problem}", line=line)

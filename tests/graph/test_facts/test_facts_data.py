@@ -195,6 +195,21 @@ def test_bad_documents(facts, project, content, said):
     assert found.message.startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', "in `a.json` the key `c` stands twice"),
+        ('{"a": 1', "`a.json` is not JSON"),
+        ("[" * 100_000, "`a.json` is not JSON"),
+    ],
+)
+def test_bad_json(facts, project, content, said):
+    (project / "a.json").write_text(content)
+    found = facts.document("a.json", str(project))
+    assert isinstance(found, Trouble)
+    assert found.message.startswith(said)
+
+
 def test_missing_documents(facts, project):
     assert facts.document("a.yaml", str(project)).code is codes.FILE_NOT_FOUND
 

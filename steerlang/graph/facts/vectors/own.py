@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,11 @@ from .problems import COPY, VectorFileError, one_width
 MARK = "steerlang"
 FORMAT = "steerlang.vector"
 NEEDED = ("layers", "site", "tokens", "model", "method")
+# Numbers beside the directions, by layer: whether every vector has them, and what follows the number of layers in their
+# shape. Others are carried along unseen.
+_BESIDE: Mapping[str, tuple[bool, tuple[int, ...]]] = {
+    "state_norms": (True, ()), "max_projections": (False, ()), "logits": (False, (2,)),
+}  # fmt: skip
 _LAYER = re.compile(r"layer\.(0|[1-9]\d*)")
 _FLOATS = ("F32", "F16", "BF16", "F64")
 FOREIGN = (
@@ -43,6 +49,9 @@ def read(path: Path, name: str) -> VectorFacts | Trouble:
         )
     width = one_width({layer: _flat(own[layer], header.tensors[own[layer]]) for layer in layers})
     others = {n: facts for n, facts in header.tensors.items() if n not in own.values()}
+    _check_beside({n: facts.shape for n, facts in others.items()}, len(layers))
+    if any(facts.dtype not in _FLOATS for facts in others.values()):
+        raise VectorFileError("is damaged: it has numbers that are no floats", COPY)
     return VectorFacts(
         path, name, "steerlang", layers, width, document["site"], document,
         numbers={layer: _numbers(header, n) for layer, n in own.items()},
@@ -72,6 +81,7 @@ def said(text: object, layers: list[int]) -> Said:
         raise VectorFileError(
             f"is damaged: it speaks of {len(document['layers'])} layers and holds {len(layers)}", COPY
         )
+    _check_beside({name: _shape(value) for name, value in values.items()}, len(layers))
     return Said(tuple(document["layers"]), document["site"], document, values)
 
 
@@ -89,7 +99,54 @@ def document_of(text: str | None) -> tuple[dict[str, Any] | None, dict[str, Any]
     vector, values = found.get("vector"), found.get("tensors", {})
     if not isinstance(vector, dict) or any(key not in vector for key in NEEDED) or not _is_layers(vector["layers"]):
         raise VectorFileError("is damaged: its provenance lacks what every vector has", COPY)
-    return vector, values if isinstance(values, dict) else {}
+    vector = {"report": {}, "provenance": {}, **vector}
+    if not _is_sound(vector) or not isinstance(values, dict):
+        raise VectorFileError("is damaged: its provenance is not as vectors say it", COPY)
+    return vector, values
+
+
+def _is_sound(vector: Mapping[str, Any]) -> bool:
+    """Whether the parts of a document are what those who read vectors rely on."""
+    site, method, model = vector["site"], vector["method"], vector["model"]
+    return (
+        isinstance(site, dict)
+        and isinstance(site.get("select"), str)
+        and isinstance(method, dict)
+        and isinstance(method.get("name"), str)
+        and isinstance(method.get("options", {}), dict)
+        and isinstance(model, dict)
+        and all(model.get(key) is None or isinstance(model[key], str) for key in ("id", "identity"))
+        and isinstance(vector["provenance"], dict)
+        and isinstance(vector["report"], dict)
+        and all(row is None or _is_row(row, len(vector["layers"])) for row in vector["report"].values())
+    )
+
+
+def _is_row(value: object, layers: int) -> bool:
+    # A row of the report may have gaps: what could not be measured at a layer.
+    fits = isinstance(value, list) and len(value) == layers
+    return fits and all(x is None or type(x) in (int, float) for x in value)  # type: ignore[attr-defined]
+
+
+def _check_beside(shapes: Mapping[str, tuple[int, ...]], layers: int) -> None:
+    for name, (needed, more) in _BESIDE.items():
+        if name in shapes and shapes[name] != (layers, *more):
+            shape = list(shapes[name])
+            raise VectorFileError(f"is damaged: its `{name}` has the shape {shape}, for {layers} layers", COPY)
+        if needed and name not in shapes:
+            raise VectorFileError(f"is damaged: it has no `{name}`", COPY)
+
+
+def _shape(value: object) -> tuple[int, ...]:
+    """The shape of numbers that are written as lists of equal length."""
+    if not isinstance(value, list):
+        if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]
+            raise VectorFileError("is damaged: its provenance has numbers that are none", COPY)
+        return ()
+    inner = {_shape(entry) for entry in value}
+    if len(inner) > 1:
+        raise VectorFileError("is damaged: its provenance has lists of unequal length", COPY)
+    return (len(value), *(inner.pop() if inner else ()))
 
 
 def _is_layers(value: object) -> bool:

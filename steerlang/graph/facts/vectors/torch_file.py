@@ -5,8 +5,10 @@ The pickle inside is described, never carried out (`unpickled.py`). Layers are b
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ _KINDS = {"FloatStorage": (4, "F32"), "HalfStorage": (2, "F16"), "BFloat16Storag
 SITES = {"decoder_block": "residual", "self_attn": "attention", "mlp": "mlp"}
 # What steerlang adds to the archive; `torch.load` does not look at it.
 PROVENANCE = "steerlang.json"
+# What `zipfile` raises for an archive whose bytes are not as they were, beside its own BadZipFile.
+_DAMAGE = (EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError, struct.error, zlib.error)
 _LARGEST_PICKLE = 1 << 26
 
 
@@ -42,7 +46,7 @@ def read(path: Path, name: str) -> VectorFacts:
             }
     except zipfile.BadZipFile as problem:
         raise VectorFileError(f"is truncated or damaged: {str(problem).lower()}", COPY) from None
-    except (EOFError, NotImplementedError, RuntimeError, struct.error) as problem:
+    except _DAMAGE as problem:
         raise VectorFileError(f"is damaged: {problem}", COPY) from None
     width = one_width({layer: n.count for layer, n in numbers.items()})
     return VectorFacts(
@@ -52,7 +56,9 @@ def read(path: Path, name: str) -> VectorFacts:
 
 
 def _text(archive: zipfile.ZipFile, name: str) -> str | None:
-    return archive.read(name).decode("utf-8", "replace") if name in archive.namelist() else None
+    if name not in archive.namelist() or archive.getinfo(name).file_size > _LARGEST_PICKLE:
+        return None
+    return archive.read(name).decode("utf-8", "replace")
 
 
 def _pickle(archive: zipfile.ZipFile) -> tuple[str, bytes]:
@@ -106,7 +112,10 @@ def _numbers(tensor: PickledTensor, archive: zipfile.ZipFile, folder: str, file:
     entry = archive.getinfo(_known(archive, f"{folder}data/{tensor.storage.key}"))
     if entry.compress_type != zipfile.ZIP_STORED or (tensor.offset + shape[0]) * size > entry.file_size:
         raise VectorFileError("is damaged: a tensor's numbers are not where they should be", COPY)
-    return Numbers(_start(entry, file) + tensor.offset * size, shape[0], dtype)
+    start = _start(entry, file) + tensor.offset * size
+    if start + shape[0] * size > os.fstat(file.fileno()).st_size:
+        raise VectorFileError("is damaged: a tensor's numbers would end after the file", COPY)
+    return Numbers(start, shape[0], dtype)
 
 
 def _kind(storage: Storage) -> tuple[int, str]:

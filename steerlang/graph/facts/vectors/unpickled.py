@@ -109,6 +109,8 @@ class _Machine:
 def _tensor(storage: Any, offset: int, shape: Any, stride: Any, *_: Any) -> PickledTensor:
     if not isinstance(storage, Storage):
         raise TypeError("a tensor without its numbers")
+    if len(shape) != len(stride) or any(type(n) is not int or n < 0 for n in (offset, *shape, *stride)):
+        raise TypeError("a tensor whose shape is none")
     return PickledTensor(storage, offset, tuple(shape), tuple(stride))
 
 
