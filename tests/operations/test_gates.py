@@ -150,6 +150,28 @@ model l = apply(m, add(v, layers = 1, when = probe(q[0], layer = 0) > 0.5))
     assert moved(found, "k") == moved(found, "l")
 
 
+def test_captured_states_of_a_gated_model_are_those_of_each_text(
+    project: Path, hugging: tuple[Any, Any], tmp_path: Path
+) -> None:
+    """Texts of different lengths in one batch: the gate is decided on each, and only its last token is steered."""
+    vector = torch.from_numpy(np.array(run(project, "", cache=tmp_path)["v"].directions))
+    last = [states(hugging, p, 0)[-1] for p in PROMPTS]
+    cosines = [float(torch.nn.functional.cosine_similarity(h, vector[0], dim=0)) for h in last]
+    bound = max(halves(cosines), 0.0)
+    gate = f"cosine(v, layer = 0, tokens = last) > {bound!r}"
+    text = f"""model k = apply(m, add(v, layers = 1, tokens = last_prompt, when = {gate}))
+activations kept = capture(k, words, layers = 1, tokens = all)
+"""
+    found = run(project, text, cache=tmp_path)["kept"]["states"][:, 0]
+    wanted = []
+    for prompt, cosine in zip(PROMPTS, cosines, strict=True):
+        alone = states(hugging, prompt, 1).clone()
+        alone[-1] += vector[1] * (cosine > bound)
+        wanted.append(alone)
+    assert len({c > bound for c in cosines}) == 2
+    np.testing.assert_allclose(found, torch.cat(wanted).numpy(), rtol=1e-4, atol=1e-5)
+
+
 def test_a_schedule_is_the_scale_at_each_token(project: Path, hugging: tuple[Any, Any], tmp_path: Path) -> None:
     """Greedy, token by token without a cache, with the factor of each position worked out by hand."""
     model, tokenizer = hugging
