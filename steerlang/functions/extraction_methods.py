@@ -49,6 +49,7 @@ FROM_STATES = (
         (
             Parameter("c", Number(0, exclusive=True), "how closely it fits: the inverse of its L2 penalty", 1.0),
         ),
+        version=2,  # 2: scale and intercept of the probability are kept
         source="Alain and Bengio, 2016; Li et al., 2023 (ITI)",
         formula="w / sigma, w the weights on standardised states",
     ),

@@ -11,6 +11,8 @@ from steerlang.language.lowering import Lowering
 from steerlang.language.signature import Call
 from steerlang.language.values import POISON, DataValue, VectorValue
 
+from .tasks import scores_texts
+
 
 def from_examples(call: Call, low: Lowering, layers: tuple[int, ...]) -> Any:
     """A vector whose node reads the pairs themselves: source the query, target its answer.
@@ -18,8 +20,11 @@ def from_examples(call: Call, low: Lowering, layers: tuple[int, ...]) -> Any:
     A function vector is read at no layer: where none is named, it gets that in which the paper adds it, a third down.
     """
     model, data, choice = call["model"], call["data"], call["method"]
-    if choice.method.name == "function_vector" and not call.is_written("layers"):
-        layers = (model.layers // 3,)
+    if choice.method.name == "function_vector":
+        if not scores_texts(model, call.where("model"), "a function vector", low):
+            return POISON
+        if not call.is_written("layers"):
+            layers = (model.layers // 3,)
     problem = _problem(call, data)
     if problem is not None:
         low.report(problem)

@@ -14,7 +14,7 @@ from steerlang.language.types import BOOL, CONDITION, METRIC, MODEL, NUMBER, SAM
 from steerlang.language.values import POISON, ConditionValue, MetricValue, ModelValue, SamplesValue
 from steerlang.source import Span
 
-from .tasks import is_causal
+from .tasks import scores_texts
 from .texts import reads_plainly
 
 # ---- metrics -------------------------------------------------------------------------------------------------------
@@ -34,7 +34,7 @@ def _distinct(call: Call, low: Lowering) -> MetricValue:
 
 def _perplexity(call: Call, low: Lowering) -> Any:
     by: ModelValue = call["by"]
-    if not is_causal(by, call.where("by"), "perplexity", low) or not reads_plainly(by, call.where("by"), low):
+    if not scores_texts(by, call.where("by"), "perplexity", low) or not reads_plainly(by, call.where("by"), low):
         return POISON
     kind = "samples" if isinstance(call["texts"], SamplesValue) else "rows"
     node = low.node("metric.perplexity", {"of": kind}, (call["texts"].node, by.node), "metric", group=_score_group(by))
@@ -43,7 +43,7 @@ def _perplexity(call: Call, low: Lowering) -> Any:
 
 def _kl_from(call: Call, low: Lowering) -> Any:
     model, base = call["models"], call["base"]
-    if not all(is_causal(call[n], call.where(n), "divergence of next tokens", low) for n in ("models", "base")):
+    if not all(scores_texts(call[n], call.where(n), "divergence of next tokens", low) for n in ("models", "base")):
         return POISON
     if not reads_plainly(model, call.where("models"), low) or not reads_plainly(base, call.where("base"), low):
         return POISON
@@ -75,7 +75,7 @@ def _kl_from(call: Call, low: Lowering) -> Any:
 
 def _logit_difference(call: Call, low: Lowering) -> Any:
     model = call["models"]
-    if not is_causal(model, call.where("models"), "a difference of next tokens", low):
+    if not scores_texts(model, call.where("models"), "a difference of next tokens", low):
         return POISON
     if not reads_plainly(model, call.where("models"), low):
         return POISON

@@ -107,7 +107,7 @@ def _unit_known(call: Call, low: Lowering, vectors: list[VectorValue]) -> bool:
                     codes.UNIT_UNKNOWN,
                     call.where("unit"),
                     f"`unit = {call['unit']}` needs what was measured of the states of `{vector.model_name}`, which "
-                    "the vector's file does not hold",
+                    "the vector does not hold",
                     help="take `unit = raw` or `unit = unit`, or extract the vector",
                 )
             )

@@ -26,6 +26,18 @@ def is_causal(model: ModelValue, where: Span, what: str, low: Lowering) -> bool:
     return False
 
 
+def scores_texts(model: ModelValue, where: Span, what: str, low: Lowering) -> bool:
+    """Whether the model gives tokens of a text probabilities: a language model whose decoder reads the text itself."""
+    if not is_causal(model, where, what, low):
+        return False
+    if not model.facts.encodes:
+        return True
+    message = f"{what} needs a decoder that reads the text, and `{model.name}` has an encoder for that"
+    help = "measure what it generates: `word_share`, `contains_rate`, `distinct`, `perplexity` by a causal model"
+    low.report(error(codes.WRONG_TASK, where, message, help=help))
+    return False
+
+
 def is_classifier(model: ModelValue, where: Span, what: str, low: Lowering) -> bool:
     """Whether the model is a classifier; else it is reported."""
     if model.task in CLASSIFIERS:

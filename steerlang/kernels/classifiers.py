@@ -7,6 +7,7 @@ Inputs and signs are those of `steerlang.kernels.extraction`; the sides need not
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -22,16 +23,19 @@ def probe(x: Tensor, y: Tensor, c: float = 1.0) -> Extraction:
 
     Per layer, with z = (h − μ)/σ over both sides together (σ the population deviation; 1 for a constant feature):
     min over w, b of ½‖w‖² + C Σ log(1 + exp(−t (w·z + b))), t = +1 for y and −1 for x; v = (w/σ) / ‖w/σ‖. Larger C
-    fits the data closer. x ``[n, L, D]``, y ``[m, L, D]``. Needs two states a side. Fitted by scikit-learn (L-BFGS).
+    fits the data closer. ``logits``: a = ‖w/σ‖ and b − (w/σ)·μ, with which σ(a h·v̂ + b) is the regression's
+    probability. x ``[n, L, D]``, y ``[m, L, D]``. Needs two states a side. Fitted by scikit-learn (L-BFGS).
 
     Raises TooFewPairs, NoVariation (layers whose sides are the same), NumericsError (no convergence).
     """
     _check_sides("probe", x, y)
-    directions = [_probe_layer(x[:, layer], y[:, layer], c) for layer in range(x.shape[1])]
-    return _with_separation(torch.stack(directions), x, y)
+    fitted = [_probe_layer(x[:, layer], y[:, layer], c) for layer in range(x.shape[1])]
+    found = _with_separation(torch.stack([unit for unit, _ in fitted]), x, y)
+    return replace(found, logits=torch.stack([logit for _, logit in fitted]))
 
 
-def _probe_layer(x: Tensor, y: Tensor, c: float) -> Tensor:
+def _probe_layer(x: Tensor, y: Tensor, c: float) -> tuple[Tensor, Tensor]:
+    """The direction ``[D]``, and scale and intercept of the logit along it ``[2]``."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -54,8 +58,9 @@ def _probe_layer(x: Tensor, y: Tensor, c: float) -> Tensor:
         raise NoVariation(
             "the two sides do not differ", "check which token is read: pairs should differ there"
         )
-    unit: Tensor = normal / normal.norm()
-    return unit.float()
+    scale = normal.norm()
+    intercept = float(fitted.intercept_[0]) - normal @ states.mean(0)
+    return (normal / scale).float(), torch.stack([scale, intercept]).float()
 
 
 def lda(x: Tensor, y: Tensor, shrinkage: float | None = None) -> Extraction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from steerlang.diagnostics import codes
@@ -104,7 +105,23 @@ def _restrict(task: Task, _: Context) -> Payload:
     return _vectors(task)[0].at(tuple(layers)).payload()
 
 
+def _broadcast(task: Task, _: Context) -> Payload:
+    """The direction of one layer at all of `layers`. Norms of the states stay those of their layers; where the vector
+    was not read they are unknown and stand as 0, and the unit that needs them is refused."""
+    import numpy
+
+    options: Any = dict(task.node.options)
+    (vector,) = _vectors(task)
+    layers = tuple(options["layers"])
+    row = vector.directions[vector.layers.index(options["layer"])]
+    known = dict(zip(vector.layers, vector.state_norms.tolist(), strict=True))
+    norms = numpy.asarray([known.get(layer, 0.0) for layer in layers], dtype=numpy.float32)
+    placed = replace(vector, layers=layers, state_norms=norms)
+    return placed.derived(numpy.tile(row, (len(layers), 1)), _document(task, **options)).payload()
+
+
 OPERATIONS = {
+    "vector.broadcast": Single(_broadcast),
     "vector.sum": Single(_sum),
     "vector.mix": Single(_mix),
     "vector.unit": Single(_unit),

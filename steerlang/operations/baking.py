@@ -37,6 +37,7 @@ from .resources import Resources
 ROWS, LENGTH = 4, 12
 # Largest difference of logits beside the largest logit: rounding through all layers, and no more.
 _TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+_STORED = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,11 @@ def write_baked(node: Node, value: Value, resources: Resources, target: Target) 
     baked = bake(loaded, recipe)
     with _folder(base, value) as folder:
         checkpoint = Checkpoint.open(folder, target.name)
+        rounded = _coarsest(checkpoint) if target.dtype is None else getattr(torch, target.dtype)
         export_baked(
             _baking(loaded, baked, checkpoint, target.dtype),
             target.path,
-            check=lambda made: _compared(loaded, recipe, lambda: _of(_reloaded(made, base), target.dtype)),
+            check=lambda made: _compared(loaded, recipe, lambda: _of(_reloaded(made, base), rounded)),
             description=description,
             max_shard_size=target.shard_bytes,
             overwrite=target.overwrite,
@@ -174,9 +176,15 @@ def _compared(
     }
 
 
-def _of(loaded: LoadedModel, stored: str | None = None) -> tuple[Tensor, torch.dtype]:
+def _of(loaded: LoadedModel, stored: torch.dtype | None = None) -> tuple[Tensor, torch.dtype]:
     """Logits, and the dtype that the numbers behind them were rounded to."""
-    return _logits(loaded), loaded.layout.dtype if stored is None else getattr(torch, stored)
+    return _logits(loaded), loaded.layout.dtype if stored is None else stored
+
+
+def _coarsest(checkpoint: Checkpoint) -> torch.dtype:
+    """What the numbers of a checkpoint are rounded to in its files, which need not be what it is loaded as."""
+    stored = {_STORED[code] for code in (checkpoint.info(n).dtype for n in checkpoint.names) if code in _STORED}
+    return max(stored, key=_TOLERANCE.__getitem__, default=torch.float32)
 
 
 def _logits(loaded: LoadedModel) -> Tensor:

@@ -109,6 +109,13 @@ def _directions(vector: SteeringVector, layers: tuple[int, ...], unit: Any) -> t
             f"`unit = {unit}` needs the largest projection of the states, which this vector does not record",
             "use a vector as it was extracted (a sum or mix of several has no such number), or another unit",
         )
+    for layer, length, direction in zip(layers, lengths.tolist(), directions, strict=True):
+        if length == 0 and bool(direction.any()):
+            raise fail(
+                codes.NOT_RECORDED,
+                f"`unit = {unit}` needs what was measured of the states at layer {layer}, where this vector was not read",
+                "take `unit = raw` or `unit = unit`",
+            )
     return in_unit(directions, unit, torch.tensor(lengths, dtype=torch.float32))
 
 

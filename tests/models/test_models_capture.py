@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import DEPTH, STEADY, WIDTH, loaded_llama, near, random_items
+from tiny_models import DEPTH, STEADY, WIDTH, loaded_llama, near, random_directions, random_items
 
 from steerlang.models import (
     EMBEDDING,
@@ -19,9 +19,12 @@ from steerlang.models import (
     MLP,
     RESIDUAL,
     RESIDUAL_IN,
+    Add,
     CaptureRequest,
     LoadedModel,
+    Overlay,
     Point,
+    SteeringAction,
     TokenisedItem,
     capture,
     module_site,
@@ -29,7 +32,9 @@ from steerlang.models import (
     result_shape,
 )
 from steerlang.models.errors import BadBatch, LayerOutOfRange, NonFinite, SiteUnavailable
+from steerlang.models.gates import Compare, CosineTo, Reading
 from steerlang.models.positions import All, First, Index, Last, Mean, Selector, Span
+from steerlang.models.scopes import AllTokens, GeneratedTokens, LastPromptToken, PromptTokens, TokenScope
 
 EVERY_LAYER = points(RESIDUAL, range(DEPTH))
 SELECTORS: list[Selector] = [Last(), First(), Mean(), All(), Index(3), Span(1, 3)]
@@ -68,6 +73,66 @@ def test_a_batch_is_its_items_alone(llama: LoadedModel, seed: int, budget: int, 
             near(rows[0], states.mean(0))
         else:
             assert not rows.any()
+
+
+SEEN, PUSH = random_directions(7)[0][0], random_directions(1)[1]
+STEERED: dict[str, TokenScope] = {
+    "all": AllTokens(),
+    "prompt": PromptTokens(),
+    "last": LastPromptToken(),
+    "generated": GeneratedTokens(),
+}
+# Which tokens of a text of T tokens are steered, whose first P are the prompt.
+BY_HAND = {
+    "all": lambda t, p: t >= 0,
+    "prompt": lambda t, p: t < p,
+    "last": lambda t, p: t == p - 1,
+    "generated": lambda t, p: t >= p - 1,
+}
+
+
+def steered_by_hand(loaded: LoadedModel, item: TokenisedItem, scope: str, gate: str | None) -> np.ndarray[Any, Any]:
+    """`alone` where PUSH is added after block 1 as scope and gate say, worked out from the text's own states."""
+    prompt, time = item.prompt or len(item), torch.arange(len(item))
+    acts = BY_HAND[scope](time, prompt)
+    if gate is not None:
+        read = torch.from_numpy(alone(loaded, item)[:, 0])
+        states = {"mean": read[:prompt].mean(0, keepdim=True), "last": read[prompt - 1 : prompt], "token": read}[gate]
+        acts = acts & (torch.nn.functional.cosine_similarity(states, SEEN[None], dim=-1) > 0)
+    block = loaded.layout.blocks[1]
+    handle = block.register_forward_hook(lambda _, __, out: out + acts[:, None] * PUSH)
+    try:
+        return alone(loaded, item)
+    finally:
+        handle.remove()
+
+
+@pytest.mark.parametrize("gate", [None, "mean", "last", "token"])
+@pytest.mark.parametrize("scope", STEERED)
+def test_states_of_a_steered_model_do_not_see_the_padding(llama: LoadedModel, scope: str, gate: str | None) -> None:
+    """Right padding, prompts of different lengths, replies behind some: scopes and gates are those of each text."""
+    plain = random_items(5, 11, 2, 12)
+    items = [TokenisedItem(i.ids, prompt=(len(i.ids) + 1) // 2 if n % 2 else 0) for n, i in enumerate(plain)]
+    options: dict[str, Any] = {}
+    if gate is not None:
+        kept = {"each": "token"} if gate == "token" else {"tokens": gate}
+        options["gate"] = Compare(Reading(CosineTo(), Point(RESIDUAL, 0), SEEN, **kept), ">", 0.0)  # type: ignore[arg-type]
+    action = SteeringAction(Add(), RESIDUAL, {1: PUSH}, (1.0,), STEERED[scope], **options)
+    with Overlay(llama, [(action,)]) as overlay:
+        (found,) = capture(
+            llama,
+            [TokenisedItem(i.ids) for i in items],
+            [CaptureRequest(tuple(range(5)), EVERY_LAYER, All())],
+            begin=lambda batch: overlay.begin(prompt_lengths=[items[i].prompt or len(items[i]) for i in batch]),
+        )
+    changed = []
+    for n, item in enumerate(items):
+        wanted = steered_by_hand(llama, item, scope, gate)
+        near(found.states[found.offsets[n] : found.offsets[n + 1]], wanted)
+        changed.append(not np.array_equal(wanted, alone(llama, item)))
+    assert any(changed)
+    if gate in ("mean", "last"):
+        assert not all(changed)  # the gate is shut for some texts
 
 
 def test_many_requests_are_one_pass_that_stops_after_the_deepest(llama: LoadedModel) -> None:

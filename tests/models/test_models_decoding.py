@@ -13,6 +13,7 @@ from steerlang.models import (
     Add,
     LoadedModel,
     ModelError,
+    Point,
     Recipe,
     Rotate,
     Sampling,
@@ -21,6 +22,8 @@ from steerlang.models import (
     generate,
     wrap,
 )
+from steerlang.models.gates import Compare, CosineTo, Reading
+from steerlang.models.schedules import Cosine, Window
 from steerlang.models.scopes import AtText, FromToken, GeneratedTokens, LastPromptToken, TokenScope
 from steerlang.models.sharing import share
 
@@ -69,6 +72,39 @@ def test_samples_of_one_prompt_share_a_steered_prompt() -> None:
     seen = tokens_run(loaded)
     assert generate(loaded, [item] * 5, **options) == alone
     assert seen[:2] == [(1, 11), (5, 1)]
+
+
+CONDITIONS: dict[str, dict[str, Any]] = {
+    "gate": {"gate": Compare(Reading(CosineTo(), Point(RESIDUAL, 0), random_directions(7)[0][0]), ">", 0.0)},
+    "gate of the last token": {
+        "gate": Compare(Reading(CosineTo(), Point(RESIDUAL, 0), random_directions(7)[0][0], tokens="last"), ">", 0.0)
+    },
+    "gate at each token": {
+        "gate": Compare(Reading(CosineTo(), Point(RESIDUAL, 0), random_directions(7)[0][0], each="token"), ">", 0.0)
+    },
+    "schedule": {"schedule": Cosine(4)},
+    "window": {"schedule": Window(1, 3)},
+}
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_gated_and_scheduled_rows_read_whole_prompts_of_their_own(name: str) -> None:
+    """A gate is decided on the whole prompt, so no part of it is run apart; rows are as alone."""
+    loaded = loaded_llama()
+    prompts = random_items(3, 4, 14, 20)
+    directions = {layer: v for layer, v in random_directions(1).items() if layer > 0}
+    recipes: list[Recipe] = [
+        (SteeringAction(Add(), RESIDUAL, directions, (scale,), GeneratedTokens(), **CONDITIONS[name]),)
+        for scale in (0.5, -0.8)
+    ]
+    rows = [0] * 3 + [1] * 3
+    assert share(prompts * 2, recipes, rows) is None
+    options: dict[str, Any] = {"max_new_tokens": 6, "end_ids": frozenset()}
+    alone = [
+        generate(loaded, [item], recipes=[recipes[row]], **options)[0]
+        for item, row in zip(prompts * 2, rows, strict=True)
+    ]
+    assert generate(loaded, prompts * 2, recipes=recipes, rows=rows, **options) == alone
 
 
 def test_what_is_shared() -> None:

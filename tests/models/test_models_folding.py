@@ -15,6 +15,7 @@ from steerlang.models import (
     Add,
     LoadedModel,
     Overlay,
+    Point,
     Recipe,
     Rotate,
     SteeringAction,
@@ -23,10 +24,17 @@ from steerlang.models import (
 )
 from steerlang.models.cache import RoomyLayer
 from steerlang.models.errors import BadBatch
+from steerlang.models.gates import Compare, CosineTo, Gate, Reading
 from steerlang.models.light import light
+from steerlang.models.schedules import Window
 from steerlang.models.scopes import GeneratedTokens
+from steerlang.models.sites import Site
 
 ADD: Recipe = (SteeringAction(Add(), RESIDUAL, random_directions(1), (0.6,)),)
+
+
+def gate(layer: int, site: Site = RESIDUAL, above: float = -2.0) -> Gate:
+    return Compare(Reading(CosineTo(), Point(site, layer), random_directions(7)[0][0]), ">", above)
 
 
 def gpt2() -> LoadedModel:
@@ -83,8 +91,10 @@ def test_three_additions_are_one_bias() -> None:
         SteeringAction(Add(), RESIDUAL, random_directions(1), (0.6,), GeneratedTokens()),
         SteeringAction(Add(), RESIDUAL_IN, random_directions(1), (0.6,)),
         SteeringAction(Add(), MLP, random_directions(1), (0.6,)),
+        SteeringAction(Add(), RESIDUAL, random_directions(1), (0.6,), schedule=Window(1, 3)),
+        SteeringAction(Add(), RESIDUAL, random_directions(1), (0.6,), gate=gate(0)),
     ],
-    ids=["norm", "operator", "tokens", "input", "part"],
+    ids=["norm", "operator", "tokens", "input", "part", "schedule", "gate"],
 )
 def test_what_depends_on_the_state_or_the_token_keeps_its_hook(action: SteeringAction) -> None:
     loaded = loaded_llama()
@@ -97,6 +107,28 @@ def test_a_part_that_is_steered_itself_is_not_folded_into() -> None:
     loaded = loaded_llama()
     both = (*ADD, SteeringAction(Rotate(), MLP, random_directions(4), (0.5,)))
     assert torch.equal(logits(loaded, both, True), logits(loaded, both, False))
+
+
+def test_a_constant_addition_beside_a_gated_one_keeps_its_hook() -> None:
+    loaded = loaded_llama()
+    recipe = (*ADD, SteeringAction(Add(), RESIDUAL, random_directions(3), (0.5,), gate=gate(0, above=0.0)))
+    with Overlay(loaded, [recipe], fold=True):
+        assert all(block.mlp.down_proj.bias is None for block in loaded.layout.blocks)
+    assert torch.equal(logits(loaded, recipe, True), logits(loaded, recipe, False))
+
+
+@pytest.mark.parametrize("site", [RESIDUAL, MLP, RESIDUAL_IN], ids=str)
+def test_what_a_gate_reads_is_not_folded_into(site: Site) -> None:
+    """A block that a gate reads keeps its addition as a hook, so that the gate sees what it sees without biases."""
+    loaded = loaded_llama()
+    vectors = random_directions(1)
+    adds = SteeringAction(Add(), RESIDUAL, {layer: vectors[layer] for layer in (0, 1, 2)}, (0.6,))
+    gated = SteeringAction(Add(), RESIDUAL, {3: vectors[3]}, (0.6,), gate=gate(1, site, above=0.0))
+    with Overlay(loaded, [(adds, gated)], fold=True):
+        biased = {i for i, block in enumerate(loaded.layout.blocks) if block.mlp.down_proj.bias is not None}
+    assert biased == {0, 2}
+    found = [logits(loaded, (adds, gated), fold) for fold in (True, False)]
+    torch.testing.assert_close(*found, rtol=2e-5, atol=2e-5)
 
 
 def test_rows_with_recipes_of_their_own_keep_hooks_and_agree_with_the_fold() -> None:

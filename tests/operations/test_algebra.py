@@ -156,3 +156,14 @@ def test_largest_projections_stay_with_multiples_alone() -> None:
     assert largest("vector.sum", known, B, weights=[1.0, 1.0]) is None
     assert largest("vector.orthogonalize", known, B) is None
     assert largest("vector.random_like", known, seed=0) is None
+
+
+def test_broadcast() -> None:
+    """The norms of the states are those of each layer, and 0 where the vector was not read."""
+    found = SteeringVector.of(carry_out("vector.broadcast", [A.payload()], layer=2, layers=[0, 1, 2, 3, 5]))
+    assert found.layers == (0, 1, 2, 3, 5)
+    np.testing.assert_array_equal(found.directions, np.tile(A.directions[1], (5, 1)))
+    first, second, third = A.state_norms
+    np.testing.assert_array_equal(found.state_norms, np.asarray([0, first, second, 0, third], np.float32))
+    assert found.max_projections is None
+    assert found.logits is None

@@ -1,4 +1,4 @@
-"""Gates and schedules of programs: the numbers are those of the library's model."""
+"""Gates and schedules of programs: the numbers are those of the library's model and of scikit-learn."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from steerlang.engine.errors import OperationError
@@ -103,6 +104,72 @@ def test_a_probe_gives_the_probability_of_its_logit() -> None:
     assert gate.decide({read: found}).tolist() == [True, False]
     with pytest.raises(OperationError, match="no trained probe"):
         gate_of(document, [replace(probe, logits=None)])
+
+
+def test_a_trained_probe_gives_the_probability_of_the_regression(
+    project: Path, hugging: tuple[Any, Any], tmp_path: Path
+) -> None:
+    """σ(scale · h·v̂ + intercept) is what scikit-learn's fitted regression says of a state, by another solver."""
+    result = run(project, "vector p = extract(m, pairs, method = probe)", cache=tmp_path)
+    x, y = (torch.stack([states(hugging, pair[side], 0)[-1] for pair in PAIRS]).double().numpy() for side in (0, 1))
+    rows = np.concatenate([x, y])
+    mean, spread = rows.mean(0), rows.std(0)
+    fit = LogisticRegression(solver="newton-cg", max_iter=5000, tol=1e-10)
+    fit.fit((rows - mean) / spread, [0] * len(x) + [1] * len(y))
+    last = np.stack([states(hugging, p, 0)[-1].numpy() for p in PROMPTS]).astype(float)
+    wanted = fit.predict_proba((last - mean) / spread)[:, 1]
+    scale, intercept = result["p"].logits[0]
+    found = 1 / (1 + np.exp(-(scale * last @ result["p"].directions[0] + intercept)))
+    np.testing.assert_allclose(found, wanted, atol=1e-3)
+    bound = halves(wanted.tolist())
+    text = f"""vector p = extract(m, pairs, method = probe)
+model k = apply(m, add(v, layers = 1, when = probe(p, layer = 0) > {bound!r}))
+"""
+    opened = moved(run(project, text, cache=tmp_path), "k")
+    assert opened == [bool(w > bound) for w in wanted]
+    assert len(set(opened)) == 2
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "gguf", "svec", "pt"])
+def test_a_probe_that_went_through_a_file_opens_the_same_gates(ending: str, project: Path, tmp_path: Path) -> None:
+    makers = {"safetensors": "vector_file", "gguf": "gguf", "svec": "svec", "pt": "pt"}
+    extra = ", reader = repeng" if ending == "gguf" else ""
+    path = tmp_path / f"p.{ending}"
+    text = f"""vector p = extract(m, pairs, method = probe)
+export f = {makers[ending]}(p, to = "{path}"{extra})
+"""
+    run(project, text, cache=tmp_path)
+    text = f"""vector p = extract(m, pairs, method = probe)
+vector q = load_vector("{path}", model = m)
+model k = apply(m, add(v, layers = 1, when = probe(p, layer = 0) > 0.5))
+model l = apply(m, add(v, layers = 1, when = probe(q[0], layer = 0) > 0.5))
+"""
+    found = run(project, text, cache=tmp_path)
+    np.testing.assert_array_equal(found["q"].logits, found["p"].logits)
+    assert found["q"].logits.shape == (2, 2)
+    assert moved(found, "k") == moved(found, "l")
+
+
+def test_captured_states_of_a_gated_model_are_those_of_each_text(
+    project: Path, hugging: tuple[Any, Any], tmp_path: Path
+) -> None:
+    """Texts of different lengths in one batch: the gate is decided on each, and only its last token is steered."""
+    vector = torch.from_numpy(np.array(run(project, "", cache=tmp_path)["v"].directions))
+    last = [states(hugging, p, 0)[-1] for p in PROMPTS]
+    cosines = [float(torch.nn.functional.cosine_similarity(h, vector[0], dim=0)) for h in last]
+    bound = max(halves(cosines), 0.0)
+    gate = f"cosine(v, layer = 0, tokens = last) > {bound!r}"
+    text = f"""model k = apply(m, add(v, layers = 1, tokens = last_prompt, when = {gate}))
+activations kept = capture(k, words, layers = 1, tokens = all)
+"""
+    found = run(project, text, cache=tmp_path)["kept"]["states"][:, 0]
+    wanted = []
+    for prompt, cosine in zip(PROMPTS, cosines, strict=True):
+        alone = states(hugging, prompt, 1).clone()
+        alone[-1] += vector[1] * (cosine > bound)
+        wanted.append(alone)
+    assert len({c > bound for c in cosines}) == 2
+    np.testing.assert_allclose(found, torch.cat(wanted).numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_a_schedule_is_the_scale_at_each_token(project: Path, hugging: tuple[Any, Any], tmp_path: Path) -> None:

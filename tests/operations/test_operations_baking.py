@@ -246,3 +246,70 @@ def test_what_is_there_is_not_replaced(project: Path) -> None:
     run = export(project, "gpt2", KIND, 'checkpoint(kind, to = "full")')
     assert [d.code for d in run.diagnostics if d.code == codes.OUTPUT_EXISTS]
     assert [p.name for p in (project / "full").iterdir()] == ["mine.txt"]
+
+
+GONE = """vector one = broadcast(v, layer = 1)
+model kind = apply(
+  m,
+  ablate(one),
+  ablate(one, site = attention, across = true),
+  ablate(one, site = embedding, layers = 0, across = true),
+)
+"""
+
+
+def test_one_direction_ablated_everywhere_is_written_and_baked(project: Path) -> None:
+    run = export(project, "m", GONE, 'checkpoint(kind, to = "one_gone", overwrite = true)')
+    assert run.outcome == "done", [d.message for d in run.diagnostics]
+    direction = torch.tensor(run["one"].directions)
+    assert torch.equal(direction[0], direction[1])
+    weights = load_file(project / "one_gone" / "model.safetensors")
+    unit = direction[0] / direction[0].norm()
+    assert (unit @ weights["model.layers.0.self_attn.o_proj.weight"]).abs().max() < 1e-6
+    assert (weights["model.embed_tokens.weight"] @ unit).abs().max() < 1e-6
+
+
+def test_rounding_of_the_files_is_allowed_for_whatever_the_model_is_loaded_as(project: Path) -> None:
+    """A checkpoint that is stored in half precision and says float32, as it is loaded."""
+    folder = project / "half"
+    if not folder.exists():
+        model = AutoModelForCausalLM.from_pretrained(project / "m").half()
+        model.save_pretrained(folder)
+        for file in (project / "m").glob("*token*"):
+            (folder / file.name).write_bytes(file.read_bytes())
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, "dtype": "float32"}))
+    run = export(project, "half", GONE, 'checkpoint(kind, to = "half_gone", overwrite = true)')
+    assert run.outcome == "done", [d.message for d in run.diagnostics]
+    checked = json.loads((project / "half_gone" / "receipt.json").read_text())["checked"]
+    assert checked["largest_difference_of_logits"] > 1e-4 * checked["largest_logit"]
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("broadcast(v)", "SL302"),
+        ("broadcast(v, layer = all)", "SL302"),
+        ("broadcast(v[0], layer = 1)", "SL411"),
+        ("broadcast(v, layer = 9)", "SL411"),
+        ("broadcast(v, layer = 0, layers = 9)", "SL411"),
+    ],
+)
+def test_which_layer_is_broadcast_must_be_clear(project: Path, written: str, code: str) -> None:
+    (project / "bad.steer").write_text(HEAD + f"model k = apply(m, add({written}))\nexpect x = kl_from(k, words, base = m) > 0")
+    with pytest.raises(SteerlangError) as caught:
+        load(project / "bad.steer")
+    assert [d.code.id for d in caught.value.diagnostics if d.is_error] == [code]
+
+
+def test_norms_of_states_that_were_not_read_are_refused(project: Path) -> None:
+    def codes_of(vector: str) -> list[str]:
+        text = f"model k = apply(m, add({vector}, scale = 0.1, unit = residual))\n"
+        (project / "bad.steer").write_text(HEAD + text + "expect x = kl_from(k, words, base = m) > 0")
+        try:
+            return [d.code.id for d in load(project / "bad.steer").diagnostics if d.is_error]
+        except SteerlangError as caught:
+            return [d.code.id for d in caught.diagnostics if d.is_error]
+
+    assert codes_of("broadcast(v, layer = 0)") == []
+    assert codes_of("broadcast(v[0])") == ["SL525"]

@@ -15,6 +15,8 @@ _MAX_BYTES = 16 << 20
 _DECODER_PARTS = ("text_config", "language_config", "llm_config", "text_model_config")
 _VISION_PARTS = ("vision_config",)
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers", "decoder_layers", "encoder_layers")
+# Of a model with an encoder, the decoder is meant: it is what is read and steered.
+_DECODER_LAYERS = ("num_decoder_layers", "decoder_layers")
 _WIDTH = ("hidden_size", "n_embd", "d_model", "dim", "embed_dim", "model_dim")
 _VOCABULARY = ("vocab_size", "n_vocab")
 _HEADS = ("num_attention_heads", "n_head", "num_heads", "n_heads", "decoder_attention_heads", "encoder_attention_heads")
@@ -50,6 +52,7 @@ class Config:
     quantised: str | None
     remote_code: bool
     shares_layers: bool
+    encodes: bool
     sees_images: bool
     reads_text: bool
     labels: tuple[str, ...]
@@ -114,10 +117,11 @@ class _KeyTypeError(Exception):
 def _config(content: Mapping[str, object]) -> Config:
     parts = _parts(content)
     quantisation = content.get("quantization_config")
+    encodes = content.get("is_encoder_decoder") is True
     return Config(
         model_type=str(content["model_type"]),
         architectures=_texts(content.get("architectures")),
-        layers=_size(parts, _LAYERS),
+        layers=_size(parts, (*_DECODER_LAYERS, *_LAYERS) if encodes else _LAYERS),
         width=_size(parts, _WIDTH),
         vocabulary=_size(parts, _VOCABULARY),
         heads=_size(parts, _HEADS),
@@ -127,6 +131,7 @@ def _config(content: Mapping[str, object]) -> Config:
         quantised=str(quantisation.get("quant_method", "unknown")) if isinstance(quantisation, dict) else None,
         remote_code=bool(content.get("auto_map")),
         shares_layers=any("num_hidden_groups" in part for part in parts),
+        encodes=encodes,
         sees_images=any(isinstance(content.get(key), dict) for key in _VISION_PARTS),
         reads_text=any(isinstance(content.get(key), dict) for key in _DECODER_PARTS),
         labels=_labels(content.get("id2label")),

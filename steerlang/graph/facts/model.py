@@ -99,6 +99,7 @@ def _facts(
         tokenizer=tokenizer,
         has_processor=any((located.folder / file).is_file() for file in PROCESSOR_FILES),
         labels=config.labels,
+        encodes=config.encodes,
         notes=(surplus,) if surplus is not None else (),
         identity=identity(located.folder, checkpoint.files, digests, reference.allow_code),
     )

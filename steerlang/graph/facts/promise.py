@@ -125,6 +125,7 @@ class ModelFacts:
     parameters    numbers in the checkpoint; `size` their bytes
     has_processor whether it says how images are prepared
     labels        class names of a classifier, in order
+    encodes       whether an encoder reads the prompt, and the decoder only writes the answer
     notes         worth showing, not wrong
     """
 
@@ -149,6 +150,7 @@ class ModelFacts:
     tokenizer: TokenizerFacts
     has_processor: bool = False
     labels: tuple[str, ...] = ()
+    encodes: bool = False
     notes: tuple[str, ...] = ()
     identity: Callable[[Part], str] = field(default=_no_identity, repr=False, compare=False)
 
