@@ -64,5 +64,4 @@ def read_coefficients(document: object) -> NamedCoefficients:
 
 
 def _is_finite(value: object) -> bool:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and abs(value) <= _LARGEST  # type: ignore[operator,arg-type]
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST

@@ -69,7 +69,12 @@ KINDS = (
     Kind(
         "sweep", "takes each value in turn; what depends on it gains the axis", (SWEEP,), "sweep s = [0.0, 0.05, 0.1]"
     ),
-    Kind("let", "a number, text, list, range, pattern, gate, blocks or chosen point", LET_TYPES, "let middle = 25%..75%"),
+    Kind(
+        "let",
+        "a number, text, list, range, pattern, gate, blocks or chosen point",
+        LET_TYPES,
+        "let middle = 25%..75%",
+    ),
     Kind("model", "a model, an edited one or a steered one", (MODEL,), 'model base = hf("models/courtesy")'),
     Kind(
         "data",

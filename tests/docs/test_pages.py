@@ -53,11 +53,18 @@ def test_programs_check_as_the_page_says(block: page_blocks.Block) -> None:
         return
     if "same" in block.said:
         assert block.text == (ROOT / block.said["same"][0]).read_text(encoding="utf-8")
-    folder = SPECS / "methods" if '"../' in block.text else SPECS
+    folder = _folder_of(block)
     diagnostics = api.check_text(block.program, folder=folder).diagnostics
     assert found(diagnostics, "error") == sorted(block.said.get("errors", ())), [d.message for d in diagnostics]
     if "part" not in block.said and "errors" not in block.said:
         assert found(diagnostics, "warning") == sorted(block.said.get("warnings", ()))
+
+
+def _folder_of(block: page_blocks.Block) -> Path:
+    """Where a program's paths start: its own folder, for the text of a file."""
+    if "same" in block.said:
+        return (ROOT / block.said["same"][0]).parent
+    return SPECS / "methods" if '"../' in block.text else SPECS
 
 
 @needs_model
@@ -102,7 +109,7 @@ def test_specs_run_and_hold(path: Path, work: Path, settings: Settings) -> None:
 def test_every_method_has_a_program_that_names_it() -> None:
     """What reads, steers and measures states occurs in a spec, with all its methods."""
     text = "\n".join(p.read_text(encoding="utf-8") for p in SPEC_FILES)
-    steering = ("extraction", "files", "algebra", "steering", "generation", "metrics", "controls")
+    steering = ("learning", "extraction", "files", "algebra", "steering", "generation", "metrics", "controls")
     families = (*steering, "classifying", "weights")
     functions = [f for f in generate.registry().functions.values() if f.family in families]
     names = [f.name for f in functions]

@@ -296,7 +296,8 @@ def test_rounding_of_the_files_is_allowed_for_whatever_the_model_is_loaded_as(pr
     ],
 )
 def test_which_layer_is_broadcast_must_be_clear(project: Path, written: str, code: str) -> None:
-    (project / "bad.steer").write_text(HEAD + f"model k = apply(m, add({written}))\nexpect x = kl_from(k, words, base = m) > 0")
+    text = f"model k = apply(m, add({written}))\nexpect x = kl_from(k, words, base = m) > 0"
+    (project / "bad.steer").write_text(HEAD + text)
     with pytest.raises(SteerlangError) as caught:
         load(project / "bad.steer")
     assert [d.code.id for d in caught.value.diagnostics if d.is_error] == [code]
