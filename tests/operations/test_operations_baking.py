@@ -19,7 +19,7 @@ from transformers import (
     MistralConfig,
     OPTConfig,
     PhiConfig,
-    Qwen2Config,
+    Qwen3Config,
 )
 
 from operations.tiny import HEAD, SPECIAL, WORDS, make_project, program
@@ -45,7 +45,7 @@ CONFIGS: dict[str, Callable[[], Any]] = {
     "gpt_neox": lambda: GPTNeoXConfig(**_SIZES),
     "phi": lambda: PhiConfig(**_SIZES),
     "opt": lambda: OPTConfig(**{**_SIZES, "ffn_dim": 24, "word_embed_proj_dim": 16}),
-    "qwen2": lambda: Qwen2Config(**_SIZES, num_key_value_heads=2),
+    "qwen3": lambda: Qwen3Config(**_SIZES, num_key_value_heads=2, head_dim=8),
     "mistral": lambda: MistralConfig(**_SIZES, num_key_value_heads=2),
     "gemma2": lambda: Gemma2Config(**_SIZES, num_key_value_heads=2, head_dim=8),
 }
@@ -131,7 +131,7 @@ def test_baked_in_another_dtype(project: Path) -> None:
     torch.testing.assert_close(logits(found).float(), steered(project, "gpt2"), rtol=0.1, atol=0.1)
 
 
-@pytest.mark.parametrize("name", ["qwen2", "mistral"])
+@pytest.mark.parametrize("name", ["qwen3", "mistral"])
 def test_without_a_bias_an_adapter_is_asked_for_and_holds_it(project: Path, name: str) -> None:
     run = export(project, name, KIND, 'checkpoint(kind, to = "nowhere")')
     assert run.outcome != "done"
@@ -197,7 +197,7 @@ def bake_into(folder: Path, name: str, recipe: Recipe, to: Path) -> tuple[torch.
     return logits(AutoModelForCausalLM.from_pretrained(to).eval()), wanted
 
 
-@pytest.mark.parametrize("name", ["m", "gpt2", "qwen2", "opt", "gpt_neox", "phi"])
+@pytest.mark.parametrize("name", ["m", "gpt2", "qwen3", "opt", "gpt_neox", "phi"])
 def test_an_ablation_of_every_write_is_orthogonal_weights(project: Path, tmp_path: Path, name: str) -> None:
     recipe = everywhere(EMBEDDING, ATTENTION, RESIDUAL)
     baked, wanted = bake_into(project, name, recipe, tmp_path / "out")
@@ -296,7 +296,8 @@ def test_rounding_of_the_files_is_allowed_for_whatever_the_model_is_loaded_as(pr
     ],
 )
 def test_which_layer_is_broadcast_must_be_clear(project: Path, written: str, code: str) -> None:
-    (project / "bad.steer").write_text(HEAD + f"model k = apply(m, add({written}))\nexpect x = kl_from(k, words, base = m) > 0")
+    text = f"model k = apply(m, add({written}))\nexpect x = kl_from(k, words, base = m) > 0"
+    (project / "bad.steer").write_text(HEAD + text)
     with pytest.raises(SteerlangError) as caught:
         load(project / "bad.steer")
     assert [d.code.id for d in caught.value.diagnostics if d.is_error] == [code]
