@@ -124,7 +124,7 @@ OTHER_BASE = Code("SL519", "other-base", Severity.NOTE, "an adapter names anothe
 TRUNCATED = Code("SL520", "truncated", Severity.NOTE, "an adapter holds its task vector only in part")
 NOT_A_VECTOR = _error("SL523", "not-a-vector-file", "a file holds no steering vector in a form that is understood")
 PICKLED_VECTOR = _error("SL524", "pickled-vector", "a vector file is a pickle that asks to run code")
-UNIT_UNKNOWN = _error("SL525", "unit-unknown", "a unit needs numbers that the file of a vector does not hold")
+UNIT_UNKNOWN = _error("SL525", "unit-unknown", "a unit needs numbers that a vector does not hold")
 
 # SL6xx imports, parameters, edition
 IMPORT_CYCLE = _error("SL601", "import-cycle", "files import each other in a circle")

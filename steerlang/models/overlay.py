@@ -26,6 +26,7 @@ from steerlang.models.widths import widths
 
 Key = tuple[Operator, Condition]
 Sequenced = list[tuple[Key, list[Entry]]]
+_FREE = Add("free")
 
 
 class Overlay:
@@ -312,7 +313,7 @@ def _summed(actions: Sequence[tuple[Key, Entry]]) -> list[tuple[Key, Entry]]:
             and entry is not None
             and last[1] is not None
             and last[0] == key
-            and key[0] == Add("free")
+            and key[0] == _FREE
         ):
             vectors = torch.cat([last[1][0].cpu(), entry[0].cpu()])
             joined[-1] = (key, (vectors, last[1][1] + entry[1]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ class Passes:
 
     def __init__(self, decoder: nn.Module, conditions: Conditions) -> None:
         self.conditions = conditions
-        self._parameters = [name for name in inspect.signature(decoder.forward).parameters if name != "self"]
+        self._parameters = _parameters(getattr(decoder.forward, "__func__", decoder.forward))
         self.shape: tuple[int, int] = (0, 0)
         self._given: Tensor | None = None
         self._marks: Mapping[TokenScope, Tensor] = {}
@@ -102,6 +103,12 @@ class Passes:
         ):
             return False
         return torch.equal(ids[:, : before.shape[1]], before)
+
+
+@cache
+def _parameters(forward: Any) -> tuple[str, ...]:
+    """The names a forward gives its arguments, without `self`."""
+    return tuple(name for name in inspect.signature(forward).parameters if name != "self")
 
 
 def _positions(mask: Any, past: int, batch: int, length: int, device: torch.device) -> Tensor:

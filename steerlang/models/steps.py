@@ -27,13 +27,12 @@ class Step(ABC):
 
     def __init__(self, when: int, active: Sequence[bool], device: torch.device) -> None:
         self.when = when
-        self._active = torch.tensor(active, device=device)
-        self._all_active = all(active)
+        self._active = None if all(active) else torch.tensor(active, device=device)
         self._rows: Tensor | None = None
 
     def bind(self, rows: Tensor | None) -> None:
         """Takes the recipe of each row ``[B]``; None when there is one recipe, which then serves any batch."""
-        self._rows = None if self._all_active or rows is None else self._active[rows][:, None, None]
+        self._rows = None if self._active is None or rows is None else self._active[rows][:, None, None]
         self._take(rows)
 
     def apply(self, h: Tensor, mask: Mask | None) -> Tensor:
@@ -84,7 +83,7 @@ class NormedAddStep(Step):
         device: torch.device,
         norm: Literal["keep", "cap"],
     ) -> None:
-        super().__init__(when, [_acts(entry) for entry in entries], device)
+        super().__init__(when, [entry is not None for entry in entries], device)
         self._table = deltas(entries, width, device)
         self._operator = steering.add_keep if norm == "keep" else steering.add_cap
         self._take(None)
@@ -102,19 +101,17 @@ class RotateStep(Step):
     def __init__(
         self, when: int, entries: Sequence[Entry], width: int, device: torch.device, gain: bool
     ) -> None:
-        super().__init__(when, [_acts(entry) for entry in entries], device)
+        super().__init__(when, [entry is not None for entry in entries], device)
         self._all_units = _units(entries, width, device)
-        weights = torch.zeros(self._all_units.shape[:2], device=device)
-        for r, entry in enumerate(entries):
-            if entry is not None:
-                weights[r, : len(entry[1])] = torch.tensor(entry[1]) / len(entry[1])
-        self._all_pushes = weights[..., None] * self._all_units
+        most = self._all_units.shape[1]
+        weights = [[*scales, *[0.0] * (most - len(scales))] for scales in map(_shared_out, entries)]
+        self._all_pushes = torch.tensor(weights, device=device)[..., None] * self._all_units
         self._gain = gain
         self._take(None)
 
     def _take(self, index: Tensor | None) -> None:
         self._units, self._pushes = _chosen(self._all_units, index), _chosen(self._all_pushes, index)
-        self._push = self._pushes.sum(-2, keepdim=True)
+        self._push = self._pushes if self._gain else self._pushes.sum(-2, keepdim=True)
 
     def _compute(self, h: Tensor, factor: Tensor | None) -> Tensor:
         if self._gain:
@@ -126,7 +123,7 @@ class AblateStep(Step):
     """Takes the span of each recipe's vectors out of the state."""
 
     def __init__(self, when: int, entries: Sequence[Entry], width: int, device: torch.device) -> None:
-        super().__init__(when, [_acts(entry) for entry in entries], device)
+        super().__init__(when, [entry is not None for entry in entries], device)
         self._bases = torch.zeros(len(entries), _most(entries), width, device=device)
         for r, entry in enumerate(entries):
             if entry is not None:
@@ -148,7 +145,7 @@ class ClampStep(Step):
     def __init__(
         self, when: int, entries: Sequence[Entry], width: int, device: torch.device, to: float
     ) -> None:
-        super().__init__(when, [_acts(entry) for entry in entries], device)
+        super().__init__(when, [entry is not None for entry in entries], device)
         self._to = torch.tensor(to, device=device)
         self._units = _units(entries, width, device)
         self._pushes = _strengths(entries, device) * self._units
@@ -167,7 +164,7 @@ class ReplaceStep(Step):
     def __init__(
         self, when: int, entries: Sequence[Entry], width: int, dtype: torch.dtype, device: torch.device
     ) -> None:
-        super().__init__(when, [_acts(entry) for entry in entries], device)
+        super().__init__(when, [entry is not None for entry in entries], device)
         self._states = torch.zeros(len(entries), 1, width, dtype=dtype, device=device)
         for r, entry in enumerate(entries):
             if entry is not None:
@@ -239,8 +236,15 @@ def _most(entries: Sequence[Entry]) -> int:
     return max(len(entry[1]) for entry in entries if entry is not None)
 
 
+def _shared_out(entry: Entry) -> list[float]:
+    """λ_i/N of a recipe's N vectors."""
+    return [] if entry is None else [scale / len(entry[1]) for scale in entry[1]]
+
+
 def _units(entries: Sequence[Entry], width: int, device: torch.device) -> Tensor:
     """The vectors of each recipe at length 1 ``[R, N, D]``, float32, zero where it has none or fewer."""
+    if len(entries) == 1 and entries[0] is not None:
+        return steering.unit_length(entries[0][0]).to(device)[None]
     table = torch.zeros(len(entries), _most(entries), width, device=device)
     for r, entry in enumerate(entries):
         if entry is not None:

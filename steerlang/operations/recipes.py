@@ -113,8 +113,7 @@ def _directions(vector: SteeringVector, layers: tuple[int, ...], unit: Any) -> t
         if length == 0 and bool(direction.any()):
             raise fail(
                 codes.NOT_RECORDED,
-                f"`unit = {unit}` needs what was measured of the states at layer {layer}, and this vector was not read "
-                "there",
+                f"`unit = {unit}` needs the states' length at layer {layer}, where this vector was not read",
                 "take `unit = raw` or `unit = unit`",
             )
     return in_unit(directions, unit, torch.tensor(lengths, dtype=torch.float32))

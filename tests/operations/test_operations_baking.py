@@ -19,7 +19,7 @@ from transformers import (
     MistralConfig,
     OPTConfig,
     PhiConfig,
-    StableLmConfig,
+    Qwen3Config,
 )
 
 from operations.tiny import HEAD, SPECIAL, WORDS, make_project, program
@@ -45,7 +45,7 @@ CONFIGS: dict[str, Callable[[], Any]] = {
     "gpt_neox": lambda: GPTNeoXConfig(**_SIZES),
     "phi": lambda: PhiConfig(**_SIZES),
     "opt": lambda: OPTConfig(**{**_SIZES, "ffn_dim": 24, "word_embed_proj_dim": 16}),
-    "stablelm": lambda: StableLmConfig(**_SIZES, num_key_value_heads=2),
+    "qwen3": lambda: Qwen3Config(**_SIZES, num_key_value_heads=2, head_dim=8),
     "mistral": lambda: MistralConfig(**_SIZES, num_key_value_heads=2),
     "gemma2": lambda: Gemma2Config(**_SIZES, num_key_value_heads=2, head_dim=8),
 }
@@ -131,7 +131,7 @@ def test_baked_in_another_dtype(project: Path) -> None:
     torch.testing.assert_close(logits(found).float(), steered(project, "gpt2"), rtol=0.1, atol=0.1)
 
 
-@pytest.mark.parametrize("name", ["stablelm", "mistral"])
+@pytest.mark.parametrize("name", ["qwen3", "mistral"])
 def test_without_a_bias_an_adapter_is_asked_for_and_holds_it(project: Path, name: str) -> None:
     run = export(project, name, KIND, 'checkpoint(kind, to = "nowhere")')
     assert run.outcome != "done"
@@ -197,7 +197,7 @@ def bake_into(folder: Path, name: str, recipe: Recipe, to: Path) -> tuple[torch.
     return logits(AutoModelForCausalLM.from_pretrained(to).eval()), wanted
 
 
-@pytest.mark.parametrize("name", ["m", "gpt2", "mistral", "opt", "gpt_neox", "phi"])
+@pytest.mark.parametrize("name", ["m", "gpt2", "qwen3", "opt", "gpt_neox", "phi"])
 def test_an_ablation_of_every_write_is_orthogonal_weights(project: Path, tmp_path: Path, name: str) -> None:
     recipe = everywhere(EMBEDDING, ATTENTION, RESIDUAL)
     baked, wanted = bake_into(project, name, recipe, tmp_path / "out")
