@@ -19,6 +19,7 @@ from .modules import Loader, Module, Parse, Read, Symbol, every
 from .ordering import deep_enough, in_order
 from .outputs import unsafe_outputs
 from .overrides import bind_parameters
+from .points import too_many_points
 from .registry import Registry
 from .types import Axes
 from .values import POISON, node_of
@@ -75,9 +76,11 @@ def compile_source(
     found.extend(problems)
     lowering = Lowering(typed, facts, Options(values, options.hashing, options.locked, options.remote_code))
     symbols = [s for s in every(module) if s.kind != "import"]
+    crowded = list(too_many_points(typed, symbols))
+    found.extend(crowded)
     with deep_enough():
-        made = {s: lowering.table(s) for s in in_order(symbols)}
-    tables = {s.label: made[s] for s in symbols}
+        made = {} if crowded else {s: lowering.table(s) for s in in_order(symbols)}
+    tables = {s.label: made[s] for s in symbols if s in made}
     found.extend(lowering.diagnostics)
     found.extend(unsafe_outputs({n: cells_of(t) for n, t in tables.items()}, loader.sources))
     found.extend(reused_data(tables))
