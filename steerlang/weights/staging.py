@@ -128,7 +128,7 @@ class Staging:
         self._journal.seek(0)
         entries = list(_entries(self._journal))
         if entries and entries[0].get("identity") == self.identity:
-            self.done = {entry["name"]: entry for entry in entries[1:]}
+            self.done = {entry["name"]: entry for entry in entries[1:] if "name" in entry}
             return
         for path in self.folder.iterdir():
             if path.name != JOURNAL:
@@ -182,4 +182,6 @@ def _entries(journal: BinaryIO) -> Iterator[dict[str, Any]]:
         except ValueError:
             # The last line of a run that was killed while it wrote.
             return
+        if not isinstance(entry, dict) or not ("name" in entry or "identity" in entry):
+            return  # nothing that a run wrote
         yield entry

@@ -251,6 +251,15 @@ def test_taken_up_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert _hidden(tmp_path) == []
 
 
+@pytest.mark.parametrize("text", ["[]\n", "5\n{}\n", "null\n", '{"x": 1}\n', '{"identity": [1]}\nnull\n'])
+def test_a_journal_of_something_else_is_not_taken_up(text: str, tmp_path: Path, plan: EditPlan) -> None:
+    partial = tmp_path / ".out.partial"
+    partial.mkdir()
+    (partial / staging_module.JOURNAL).write_text(text)
+    export_checkpoint(plan, tmp_path / "out")
+    assert verify(tmp_path / "out") == ()
+
+
 def test_another_plan_is_not_taken_up(tmp_path: Path, plan: EditPlan) -> None:
     partial = tmp_path / ".out.partial"
     partial.mkdir()
