@@ -59,7 +59,7 @@ def _tried(run: Run, value: Written, label: str, sink: EventSink) -> Path | Diag
     except ExportRefused as refused:
         return error(codes.OUTPUT_EXISTS, value.span, str(refused), help=refused.help)
     except OSError as e:
-        reason = f"cannot write `{e.filename or value.path}`: {(e.strerror or str(e)).lower()}"
+        reason = f"cannot write `{value.path}`: {(e.strerror or str(e)).lower()}"
         return error(codes.RUN_FAILED, value.span, reason, help="free some space, or choose another place")
 
 

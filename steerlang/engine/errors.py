@@ -43,6 +43,10 @@ class Damaged(StoreError):  # noqa: N818
 
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC})
+# What a machine may refuse at any time, whatever is asked of it: limits of files and of their number, failing disks.
+OF_THE_MACHINE = frozenset({
+    errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOLCK, errno.ESTALE, errno.EROFS,
+})  # fmt: skip
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 

@@ -11,7 +11,7 @@ from steerlang.diagnostics import Diagnostic, Label, codes, error
 from steerlang.graph.node import Json, Node
 from steerlang.source import Span
 
-from .errors import FULL, OperationError, StoreError, StoreFull, StoreReadOnly
+from .errors import FULL, OF_THE_MACHINE, OperationError, StoreError, StoreFull, StoreReadOnly
 from .events import Summary, some
 from .payload import Payload
 from .record import Record
@@ -125,6 +125,13 @@ def _diagnose(e: BaseException, labels: tuple[str, ...], span: Span | None) -> D
         )
     if isinstance(e, (StoreError, Vanished)):
         return error(codes.RUN_FAILED, span, f"{e}", place=some(labels), help="run the program again")
+    if isinstance(e, OSError) and e.errno in OF_THE_MACHINE:
+        what = (e.strerror or type(e).__name__).lower()
+        return error(
+            codes.RUN_FAILED, span, f"the system refused something while making {names}: {what}",
+            place=str(e.filename or some(labels)),
+            help="look at the disk, at limits such as `ulimit`, and at rights; then run the program again",
+        )
     return error(
         codes.INTERNAL, span, f"{type(e).__name__} while making {names}: {_one_line(e)}", place=some(labels),
         help="this is a bug in steerlang; `-vv` shows where it happened",

@@ -15,7 +15,7 @@ from steerlang.weights.dtypes import CONFIG_WORDS, is_float
 from steerlang.weights.errors import disk_errors
 from steerlang.weights.layout import MAX_SHARD
 from steerlang.weights.planning import EditPlan
-from steerlang.weights.staging import Staging, busy_errors, check_target
+from steerlang.weights.staging import TEMPLATES, Staging, busy_errors, check_target
 from steerlang.weights.writer import FORMAT, Progress, identity, receipt, write_shards
 
 from .model_card import coefficients_file, model_card
@@ -70,7 +70,7 @@ def is_ours(target: Path) -> bool:
     """Whether a folder was written by an export, as a file of results may be that a run replaces."""
     try:
         found = json.loads((target / RECEIPT).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(found, dict) and found.get("format") == FORMAT
 
@@ -114,7 +114,7 @@ def copy_companions(source: Path, target: Path, with_code: bool) -> None:
     for path in sorted(source.iterdir()):
         if path.is_file() and any(fnmatchcase(path.name, pattern) for pattern in patterns):
             shutil.copyfile(path, target / path.name)
-    templates = source / "additional_chat_templates"
+    templates = source / TEMPLATES
     if templates.is_dir():
         shutil.copytree(templates, target / templates.name, dirs_exist_ok=True)
 

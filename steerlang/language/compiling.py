@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from steerlang.diagnostics import Diagnostic, Label, codes, error, has_errors, ordered
+from steerlang.diagnostics import Diagnostic, codes, has_errors, ordered
 from steerlang.graph.facts import Facts, ModelReference
 from steerlang.graph.naming import LabelledGraph
 from steerlang.graph.node import Node
@@ -17,10 +17,12 @@ from .leaks import reused_data
 from .lowering import Cell, Lowering, Options, Table
 from .modules import Loader, Module, Parse, Read, Symbol, every
 from .ordering import deep_enough, in_order
+from .outputs import unsafe_outputs
 from .overrides import bind_parameters
+from .points import too_many_points
 from .registry import Registry
 from .types import Axes
-from .values import POISON, CheckpointValue, ExportValue, ReportValue, node_of
+from .values import POISON, node_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +76,13 @@ def compile_source(
     found.extend(problems)
     lowering = Lowering(typed, facts, Options(values, options.hashing, options.locked, options.remote_code))
     symbols = [s for s in every(module) if s.kind != "import"]
+    crowded = list(too_many_points(typed, symbols))
+    found.extend(crowded)
     with deep_enough():
-        made = {s: lowering.table(s) for s in in_order(symbols)}
-    tables = {s.label: made[s] for s in symbols}
+        made = {} if crowded else {s: lowering.table(s) for s in in_order(symbols)}
+    tables = {s.label: made[s] for s in symbols if s in made}
     found.extend(lowering.diagnostics)
-    found.extend(_same_outputs(tables))
+    found.extend(unsafe_outputs({n: cells_of(t) for n, t in tables.items()}, loader.sources))
     found.extend(reused_data(tables))
     if has_errors(found):  # what an error hides from view only seems unused
         found = [d for d in found if d.code is not codes.UNUSED_DEFINITION]
@@ -124,30 +128,3 @@ def cells_of(table: Table) -> list[tuple[str, Cell]]:
 def value_at(table: Table, labels: tuple[object, ...]) -> Any:
     """The value of a definition at one point."""
     return next(c.value for c in table.cells if c.labels == labels)
-
-
-def _same_outputs(tables: Mapping[str, Table]) -> list[Diagnostic]:
-    """Files that would be written twice: the second would replace the first."""
-    first: dict[str, tuple[str, Span]] = {}
-    found: list[Diagnostic] = []
-    for table in tables.values():
-        for label, cell in cells_of(table):
-            if not isinstance(cell.value, (CheckpointValue, ExportValue, ReportValue)):
-                continue
-            other, place = first.setdefault(cell.value.path, (label, cell.value.span))
-            if other != label:
-                found.append(_written_twice(label, cell.value, other, place))
-    return found
-
-
-def _written_twice(
-    label: str, value: CheckpointValue | ExportValue | ReportValue, other: str, place: Span
-) -> Diagnostic:
-    swept = place == value.span
-    return error(
-        codes.OUTPUT_EXISTS,
-        value.span,
-        f"`{other}` and `{label}` would be written to one file",
-        help="select a point of the sweep for each file" if swept else "give each a file of its own",
-        secondary=() if swept else (Label(place, f"`{other}` is written here"),),
-    )

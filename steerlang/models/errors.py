@@ -115,6 +115,16 @@ class BadBatch(ModelError):
     """Rows, recipes or prompts that do not fit together."""
 
 
+class BadSettings(ModelError):
+    """Generation settings of a checkpoint that mean nothing; `reason` is what is wrong with them."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__(
+            f"the generation settings of the model cannot be used: {str(reason).rstrip('.')}",
+            "mend its generation_config.json",
+        )
+
+
 class NoTokens(ModelError):
     """A text that gives no token at all."""
 

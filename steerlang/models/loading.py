@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 
 from steerlang.models.checkpoint import check_finite, check_folder
 from steerlang.models.discovery import find_layout
-from steerlang.models.errors import LoadFailure, TooLong
+from steerlang.models.errors import BadSettings, LoadFailure, TooLong
 from steerlang.models.kinds import auto_class
 from steerlang.models.layout import Layout, LayoutOverride
 
@@ -40,12 +40,18 @@ class LoadedModel:
 
     @property
     def end_ids(self) -> frozenset[int]:
-        """The tokens that end a text, as the generation settings, else the configuration or the tokenizer say."""
+        """The tokens that end a text, as the generation settings, else the configuration or the tokenizer say.
+
+        Raises BadSettings where they are no tokens.
+        """
         places = (getattr(self.model, "generation_config", None), self.model.config, self.tokenizer)
         for place in places:
             ids = getattr(place, "eos_token_id", None)
             if ids is not None:
-                return frozenset(int(i) for i in (ids if isinstance(ids, list | tuple) else [ids]))
+                try:
+                    return frozenset(int(i) for i in (ids if isinstance(ids, list | tuple) else [ids]))
+                except (TypeError, ValueError):
+                    raise BadSettings(f"`eos_token_id` is {ids!r}") from None
         return frozenset()
 
     def check_lengths(self, lengths: Iterable[int]) -> None:

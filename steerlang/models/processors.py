@@ -8,14 +8,15 @@ program says it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from steerlang.models.errors import ModelError
+from steerlang.models.errors import BadSettings, ModelError
 from steerlang.models.tokens import TokenisedItem
 
 Processor = Callable[[Tensor, Tensor], Tensor]  # ids so far [1, T], logits [1, V] → logits [1, V]
@@ -30,10 +31,11 @@ class RowProcessors:
 
     def apply(self, logits: Tensor, rows: Tensor, made: Tensor) -> Tensor:
         """Logits ``[B, V]`` of ``rows [B]`` (numbers in the whole batch), whose new tokens are ``made [all, step]``."""
-        found = [
-            self.processors[row](torch.cat([self.prompts[row], made[row]])[None], logits[i : i + 1])
-            for i, row in enumerate(rows.tolist())
-        ]
+        with _settings_at_fault():
+            found = [
+                self.processors[row](torch.cat([self.prompts[row], made[row]])[None], logits[i : i + 1])
+                for i, row in enumerate(rows.tolist())
+            ]
         return torch.cat(found)
 
 
@@ -43,7 +45,7 @@ def processors_of(
     """What the model's settings ask for at ``steps`` new tokens; None where they ask for nothing.
 
     ``start`` is the token that a decoder beside an encoder begins with: then the prompts are the encoder's.
-    Raises ModelError for guidance, which runs the model a second time with another prompt.
+    Raises ModelError for guidance, which runs the model a second time with another prompt, and BadSettings.
     """
     settings = getattr(model, "generation_config", None)
     if settings is None or not hasattr(model, "_get_logits_processor"):
@@ -53,13 +55,23 @@ def processors_of(
             "the generation settings of the model ask for guidance, which needs a second prompt",
             "take guidance_scale out of its generation_config.json",
         )
-    if not _of_length(model, settings, 1, 1 + steps):
-        return None
     starts = [item.ids if start is None else (start,) for item in prompts]
+    with _settings_at_fault():
+        if not _of_length(model, settings, 1, 1 + steps):
+            return None
+        processors = tuple(_of_length(model, settings, len(ids), len(ids) + steps) for ids in starts)
     return RowProcessors(
-        tuple(torch.tensor(ids, dtype=torch.long, device=model.device) for ids in starts),
-        tuple(_of_length(model, settings, len(ids), len(ids) + steps) for ids in starts),
+        tuple(torch.tensor(ids, dtype=torch.long, device=model.device) for ids in starts), processors
     )
+
+
+@contextmanager
+def _settings_at_fault() -> Iterator[None]:
+    """Turns what the library says of settings into BadSettings: it looks at some of them only when they are used."""
+    try:
+        yield
+    except (ValueError, TypeError, IndexError, AttributeError) as problem:
+        raise BadSettings(problem) from problem
 
 
 def _of_length(model: Any, settings: Any, prompt: int, longest: int) -> Any:

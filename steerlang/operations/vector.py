@@ -55,7 +55,8 @@ class SteeringVector:
         """Length of each direction, `[L]`."""
         import numpy
 
-        return numpy.asarray(numpy.linalg.norm(self.directions, axis=1), dtype=numpy.float32)
+        with numpy.errstate(over="ignore"):  # a length beyond float32 is infinite, and not a word on the side
+            return numpy.asarray(numpy.linalg.norm(self.directions, axis=1), dtype=numpy.float32)
 
     def at(self, layers: tuple[int, ...]) -> SteeringVector:
         """The vector at some of its layers."""

@@ -14,24 +14,42 @@ from typing import Any, BinaryIO
 
 from steerlang.diagnostics import codes
 
-from .errors import WeightsError
+from .errors import WeightsError, listed
 
 JOURNAL = ".journal.jsonl"
 
 
+# The folder that is part of a model; any other inside a target was made by something else.
+TEMPLATES = "additional_chat_templates"
+
+
 def check_target(target: Path, overwrite: bool, inputs: Mapping[str, Path] | None = None) -> None:
-    """Raises WeightsError where a result may not be written: something is there, or it is one of the inputs."""
+    """Raises WeightsError where a result may not be written: something is there, it is one of the inputs, or an input
+    lies in it. Only files are ever replaced, never folders in the target."""
+    real = _real(target)
     for name, folder in (inputs or {}).items():
-        if target.resolve() == folder.resolve():
-            raise WeightsError(
-                f"the output would replace its own input `{name}`", "name another folder", codes.OUTPUT_EXISTS
-            )
+        given = _real(folder)
+        if real == given or real in given.parents:
+            how = "its own input" if real == given else "the folder of its own input"
+            raise WeightsError(f"the output would replace {how} `{name}`", "name another folder", codes.OUTPUT_EXISTS)
+        if given in real.parents:
+            message = f"the output would lie inside its own input `{name}`"
+            raise WeightsError(message, "name a folder beside it", codes.OUTPUT_EXISTS)
     if target.is_dir() and not target.is_symlink():
         if any(target.iterdir()) and not overwrite:
             help = "name another folder, empty this one, or say `overwrite = true`"
             raise WeightsError(f"`{target}` is not empty", help, codes.OUTPUT_EXISTS, place=str(target))
+        folders = sorted(path.name for path in target.iterdir() if path.is_dir() and path.name != TEMPLATES)
+        if folders:
+            message = f"`{target}` holds folders that would be lost: {listed(folders)}"
+            raise WeightsError(message, "name another folder, or empty this one", codes.OUTPUT_EXISTS)
     elif target.is_symlink() or target.exists():
         raise WeightsError(f"`{target}` exists and is no folder", "name another folder", codes.OUTPUT_EXISTS)
+
+
+def _real(path: Path) -> Path:
+    """The path without symbolic links; unlike `Path.resolve` also where they lead in a circle."""
+    return Path(os.path.realpath(path))
 
 
 class Staging:
@@ -110,7 +128,7 @@ class Staging:
         self._journal.seek(0)
         entries = list(_entries(self._journal))
         if entries and entries[0].get("identity") == self.identity:
-            self.done = {entry["name"]: entry for entry in entries[1:]}
+            self.done = {entry["name"]: entry for entry in entries[1:] if "name" in entry}
             return
         for path in self.folder.iterdir():
             if path.name != JOURNAL:
@@ -164,4 +182,6 @@ def _entries(journal: BinaryIO) -> Iterator[dict[str, Any]]:
         except ValueError:
             # The last line of a run that was killed while it wrote.
             return
+        if not isinstance(entry, dict) or not ("name" in entry or "identity" in entry):
+            return  # nothing that a run wrote
         yield entry

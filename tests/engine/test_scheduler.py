@@ -152,6 +152,7 @@ def told() -> OperationError:
     (told(), "SL802"), (MemoryError(), "SL801"), (OutOfMemoryError("CUDA"), "SL801"),
     (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "SL801"),
     (OSError(errno.ENOSPC, "No space left on device"), "SL511"), (ZeroDivisionError("x / 0"), "SL900"),
+    (OSError(errno.EFBIG, "File too large"), "SL806"), (OSError(errno.EIO, "Input/output error"), "SL806"),
     (RuntimeError("shapes differ"), "SL900"), (StopIteration(), "SL900"), (FileNotFoundError(2, "gone", "f"), "SL900"),
 ], ids=lambda v: v if isinstance(v, str) else type(v).__name__)
 def test_what_failures_are_called(store: Store, raised: BaseException, code: str) -> None:

@@ -150,9 +150,25 @@ def test_a_target_that_is_not_empty(tmp_path: Path, plan: EditPlan) -> None:
 def test_an_input_is_never_replaced(tmp_path: Path, plan: EditPlan) -> None:
     with pytest.raises(WeightsError, match="replace its own input `base`"):
         export_checkpoint(plan, tmp_path / "base", overwrite=True)
+    with pytest.raises(WeightsError, match="replace the folder of its own input `base`"):
+        export_checkpoint(plan, tmp_path, overwrite=True)
+    with pytest.raises(WeightsError, match="lie inside its own input `base`"):
+        export_checkpoint(plan, tmp_path / "base" / "out", overwrite=True)
+    assert (tmp_path / "base" / "model.safetensors").exists()
     (tmp_path / "file").write_text("")
     with pytest.raises(WeightsError, match="is no folder"):
         export_checkpoint(plan, tmp_path / "file", overwrite=True)
+
+
+def test_folders_in_a_target_are_never_removed(tmp_path: Path, plan: EditPlan) -> None:
+    out = tmp_path / "out"
+    (out / "checkpoint-500").mkdir(parents=True)
+    with pytest.raises(WeightsError, match="holds folders that would be lost: `checkpoint-500`"):
+        export_checkpoint(plan, out, overwrite=True)
+    assert (out / "checkpoint-500").is_dir()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(WeightsError, match="is no folder"):
+        export_checkpoint(plan, tmp_path / "loop", overwrite=True)
 
 
 def test_nan_leaves_nothing(tmp_path: Path) -> None:
@@ -233,6 +249,15 @@ def test_taken_up_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert verify(tmp_path / "out") == ()
     assert found == export_checkpoint(plan, tmp_path / "other" / "out", max_shard_size=600)
     assert _hidden(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["[]\n", "5\n{}\n", "null\n", '{"x": 1}\n', '{"identity": [1]}\nnull\n'])
+def test_a_journal_of_something_else_is_not_taken_up(text: str, tmp_path: Path, plan: EditPlan) -> None:
+    partial = tmp_path / ".out.partial"
+    partial.mkdir()
+    (partial / staging_module.JOURNAL).write_text(text)
+    export_checkpoint(plan, tmp_path / "out")
+    assert verify(tmp_path / "out") == ()
 
 
 def test_another_plan_is_not_taken_up(tmp_path: Path, plan: EditPlan) -> None:

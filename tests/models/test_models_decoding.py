@@ -157,6 +157,24 @@ def test_settings_that_need_another_prompt_are_refused() -> None:
         generate(wrap(model, None), random_items(1), max_new_tokens=2)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"repetition_penalty": 0},
+        {"repetition_penalty": -2},
+        {"bad_words_ids": [[10**9]]},
+        {"eos_token_id": "x"},
+        {"eos_token_id": [1, None]},
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings: dict[str, Any]) -> None:
+    model = tiny_llama()
+    for name, value in settings.items():
+        setattr(model.generation_config, name, value)
+    with pytest.raises(ModelError, match="the generation settings of the model cannot be used"):
+        generate(wrap(model, None), random_items(1), max_new_tokens=2)
+
+
 @pytest.mark.parametrize("sampled", [False, True])
 def test_inputs_prepared_by_the_library_give_the_same_tokens(sampled: bool) -> None:
     ours, theirs = loaded_llama(), loaded_llama()

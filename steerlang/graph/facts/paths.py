@@ -42,7 +42,8 @@ def resolve_path(text: str, base_folder: str | Path) -> Path | Trouble:
     base = Path(base_folder)
     written = Path(os.path.abspath(base / text))
     root = project_folder(base)
-    if not (base / text).resolve().is_relative_to(root):
+    # Not `Path.resolve`: it raises where symbolic links lead in a circle.
+    if not Path(os.path.realpath(base / text)).is_relative_to(root):
         through_link = written.is_relative_to(root) or written.is_relative_to(os.path.abspath(root))
         how = "through a symbolic link" if through_link else "by `..`"
         return Trouble(
