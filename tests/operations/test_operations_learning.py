@@ -277,3 +277,36 @@ metric after  = perplexity({json.dumps(TEXTS)}, by = x)
         assert losses[-1] < losses[0]
         if data.startswith("["):
             assert run["after"].value < run["before"].value
+
+
+# ---- other classifiers ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["bert", "clip", "llama"])
+def test_other_classifiers_learn_too(tmp_path: Path, name: str) -> None:
+    """Texts, and images with heads made of texts; two data sets at once."""
+    task = {"clip": "clip"}.get(name, "sequence_classification")
+    for seed, folder in enumerate(("base", "a")):
+        save(name, tmp_path / folder, seed)
+    if task == "clip":
+        pictures(tmp_path, "one", 6, 0)
+        pictures(tmp_path, "two", 6, 1)
+        # This tiny text encoder reads the largest letter, which should be one of the class's name.
+        data = [f'images("{n}.csv", label = "class", templates = "{t}")' for n, t in (("one", "{}"), ("two", "{}!"))]
+    else:
+        rows = [{"text": f"a {kind} {i}", "kind": kind} for i in range(3) for kind in ("cat", "dog", "owl")]
+        (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        read = 'jsonl("rows.jsonl", text = "text", label = "kind")'
+        data = [f"split({read}, fraction = 0.5, part = {part})" for part in ("first", "second")]
+    text = f"""steerlang 1
+model base = hf("base", task = {task})
+model a    = hf("a", task = {task})
+taskvector t = a - base
+coefficients c = learn(t, on = base, data = [{", ".join(data)}], steps = 5, lr = 0.05, batch_size = 4)
+"""
+    file = tmp_path / "p.steer"
+    file.write_text(text, encoding="utf-8")
+    run = load(file, settings=Settings(cache_dir=tmp_path / "cache", threads=1)).run()
+    assert run.outcome == "done", [d.message for d in run.diagnostics]
+    losses = [step["loss"] for step in run["c"].history]
+    assert losses[-1] < losses[0]
