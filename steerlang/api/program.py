@@ -8,20 +8,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steerlang.diagnostics import Diagnostic, codes, error
+from steerlang.diagnostics import Diagnostic, codes, error, ordered
 from steerlang.functions import registry
+from steerlang.graph.facts.recording import RecordingFacts
+from steerlang.graph.lock import ENDING, read_lock
 from steerlang.graph.plan import Plan, make_plan
 from steerlang.language.compiling import Compiled, compile_source
 from steerlang.language.lowering import Options
 from steerlang.source import Source
 from steerlang.syntax import parse, read_source
 
+from .locking import drift, inputs_of, lock_path
 from .settings import Settings, SteerlangError
 from .weight_checks import with_edits_checked
 
 if TYPE_CHECKING:
     from steerlang.engine.events import EventSink
     from steerlang.engine.store import Store
+    from steerlang.graph.facts import Facts
 
     from .planning import PlanView
     from .results import Run
@@ -88,7 +92,7 @@ class Program:
         from .planning import view
 
         store = self.settings.store()
-        return view(self.compiled, self._plan(store, targets, force), self.settings.facts(), store, targets)
+        return view(self.compiled, self._plan(store, targets, force), self._facts(), store, targets)
 
     def run(
         self,
@@ -102,6 +106,14 @@ class Program:
 
         store = self.settings.store()
         return carry_out(self, self._plan(store, targets, force), store, sink, keep_going, targets)
+
+    def _facts(self) -> Facts:
+        """The world as the program was checked against it: models at their locked revisions."""
+        facts = self.settings.facts()
+        if not self.settings.locked:
+            return facts
+        lock = read_lock(lock_path(self.compiled.source.path or self.name), self.name)
+        return facts if isinstance(lock, Diagnostic) else RecordingFacts(facts, lock.pins)
 
     def _plan(self, store: Store, targets: Collection[str] | None, force: Collection[str]) -> Plan:
         names = [s.label for s in self.compiled.targets()] if targets is None else list(targets)
@@ -147,11 +159,36 @@ def _compile(path: str | Path, parameters: Mapping[str, object], settings: Setti
             _compile_source(Source(empty.name, "steerlang 1\n", empty.path), {}, settings, hashing),
             diagnostics=tuple(problems),
         )
-    compiled = _compile_source(source, parameters, settings, hashing)
+    compile = _compile_locked if settings.locked else _compile_source
+    compiled = compile(source, parameters, settings, hashing)
     return replace(compiled, diagnostics=(*problems, *compiled.diagnostics)) if problems else compiled
 
 
-def _compile_source(source: Source, parameters: Mapping[str, object], settings: Settings, hashing: bool) -> Compiled:
+def _compile_source(
+    source: Source,
+    parameters: Mapping[str, object],
+    settings: Settings,
+    hashing: bool,
+    facts: Facts | None = None,
+) -> Compiled:
     options = Options(hashing=hashing, locked=settings.locked, remote_code=settings.trust_remote_code)
-    compiled = compile_source(source, registry(), settings.facts(), read_source, parse, options, parameters)
+    facts = facts or settings.facts()
+    compiled = compile_source(source, registry(), facts, read_source, parse, options, parameters)
     return with_edits_checked(compiled)
+
+
+def _compile_locked(
+    source: Source, parameters: Mapping[str, object], settings: Settings, hashing: bool
+) -> Compiled:
+    """The program with the inputs that its lock file has; any other is an error."""
+    name = f"{source.name}{ENDING}"
+    lock = read_lock(lock_path(source.path or source.name), name)
+    if isinstance(lock, Diagnostic):
+        compiled = _compile_source(source, parameters, settings, hashing)
+        return replace(compiled, diagnostics=(*compiled.diagnostics, lock))
+    facts = RecordingFacts(settings.facts(), lock.pins)
+    compiled = _compile_source(source, parameters, settings, hashing, facts)
+    if not compiled.ok:  # what could not be read would be told twice
+        return compiled
+    found = drift(inputs_of(compiled, facts.asked), lock, name)
+    return replace(compiled, diagnostics=tuple(ordered([*compiled.diagnostics, *found])))

@@ -27,6 +27,8 @@ VERBS: Mapping[str, str] = {
     "inspect": "Look at vectors, in files or in a program.",
     "test": "Run the expectations of programs.",
     "fmt": "Rewrite programs in the one standard layout.",
+    "lock": "Write down what programs read, and check that it is still so.",
+    "explain": "Explain a code of a message.",
     "verify": "Check an exported folder of weights against its receipt.",
     "diff": "Compare two checkpoints block by block.",
     "cache": "List, check and clear stored results.",
