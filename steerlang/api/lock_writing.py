@@ -14,8 +14,8 @@ from steerlang.language.compiling import Compiled
 from steerlang.source import Source
 from steerlang.syntax import read_source
 
+from .compiling import compile_text
 from .locking import Input, drift, inputs_of, lock_path, unknown_upgrades
-from .program import _compile_source
 from .settings import Settings
 
 
@@ -50,7 +50,8 @@ def check_lock(
     file = f"{source.name}{ENDING}"
     lock = read_lock(lock_path(path), file)
     given = replace(settings or Settings(), locked=False)
-    compiled, inputs = _found(source, parameters or {}, given, lock if isinstance(lock, Lock) else Lock({}))
+    known = lock if isinstance(lock, Lock) else Lock({})
+    compiled, inputs = _found(source, parameters or {}, given, known, exact=False)
     found = list(compiled.diagnostics)
     differences: list[Diagnostic] = []
     if isinstance(lock, Diagnostic):
@@ -99,10 +100,10 @@ def write_lock(
 
 
 def _found(
-    source: Source, parameters: Mapping[str, object], settings: Settings, lock: Lock
+    source: Source, parameters: Mapping[str, object], settings: Settings, lock: Lock, exact: bool = True
 ) -> tuple[Compiled, list[Input]]:
-    facts = RecordingFacts(settings.facts(), lock.pins)
-    compiled = _compile_source(source, parameters, settings, False, facts)
+    facts = RecordingFacts(settings.facts(), lock.pins, exact)
+    compiled = compile_text(source, parameters, settings, False, facts)
     return compiled, inputs_of(compiled, facts.asked) if compiled.ok else []
 
 

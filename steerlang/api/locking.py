@@ -124,6 +124,8 @@ def drift(inputs: Sequence[Input], lock: Lock, name: str) -> list[Diagnostic]:
             found.append(error(codes.BAD_LOCK, None, what, place=name, help="run `steerlang lock` after merging"))
         elif one.here and one.record != before:
             found.append(_changed(one, before, name, again))
+    if not all(one.here for one in inputs):  # what depends on the others was not looked at
+        return found
     used = {one.record.key for one in inputs}
     for key, record in sorted(lock.records.items()):
         if key not in used:

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steerlang.diagnostics import Diagnostic, codes, error, ordered
-from steerlang.functions import registry
-from steerlang.graph.facts.recording import RecordingFacts
-from steerlang.graph.lock import ENDING, read_lock
+from steerlang.diagnostics import Diagnostic, codes, error
 from steerlang.graph.plan import Plan, make_plan
-from steerlang.language.compiling import Compiled, compile_source
-from steerlang.language.lowering import Options
+from steerlang.language.compiling import Compiled
 from steerlang.source import Source
-from steerlang.syntax import parse, read_source
 
-from .locking import drift, inputs_of, lock_path
+from .compiling import compile_file, compile_text, facts_of
 from .settings import Settings, SteerlangError
-from .weight_checks import with_edits_checked
 
 if TYPE_CHECKING:
     from steerlang.engine.events import EventSink
     from steerlang.engine.store import Store
-    from steerlang.graph.facts import Facts
 
     from .planning import PlanView
     from .results import Run
@@ -38,7 +30,7 @@ def check(
 
     Mistakes of the program are in the result's `diagnostics`.
     """
-    return _compile(path, parameters or {}, settings or Settings(), hashing=False)
+    return compile_file(path, parameters or {}, settings or Settings(), hashing=False)
 
 
 def check_text(
@@ -50,20 +42,20 @@ def check_text(
 ) -> Compiled:
     """Check a program given as text; relative paths in it start at `folder`, and messages call it `name`."""
     source = Source(name, text, str(Path(folder).absolute() / "text.steer"))
-    return _compile_source(source, parameters or {}, settings or Settings(), hashing=False)
+    return compile_text(source, parameters or {}, settings or Settings(), hashing=False)
 
 
 def load(path: str | Path, parameters: Mapping[str, object] | None = None, settings: Settings | None = None) -> Program:
     """A checked program, ready to plan and run. Raises SteerlangError when it has mistakes."""
     settings = settings or Settings()
-    compiled = _compile(path, parameters or {}, settings, hashing=True)
+    compiled = compile_file(path, parameters or {}, settings, hashing=True)
     if compiled.absent and not (settings.offline or settings.locked) and compiled.ok:
         from steerlang.models.fetching import fetch
 
         problems = fetch(compiled.absent)
         if problems:
             raise SteerlangError((*compiled.diagnostics, *problems))
-        compiled = _compile(path, parameters or {}, settings, hashing=True)
+        compiled = compile_file(path, parameters or {}, settings, hashing=True)
     if not compiled.ok:
         raise SteerlangError(compiled.diagnostics)
     if compiled.absent:
@@ -92,7 +84,7 @@ class Program:
         from .planning import view
 
         store = self.settings.store()
-        return view(self.compiled, self._plan(store, targets, force), self._facts(), store, targets)
+        return view(self.compiled, self._plan(store, targets, force), facts_of(self.compiled.source, self.settings), store, targets)
 
     def run(
         self,
@@ -106,14 +98,6 @@ class Program:
 
         store = self.settings.store()
         return carry_out(self, self._plan(store, targets, force), store, sink, keep_going, targets)
-
-    def _facts(self) -> Facts:
-        """The world as the program was checked against it: models at their locked revisions."""
-        facts = self.settings.facts()
-        if not self.settings.locked:
-            return facts
-        lock = read_lock(lock_path(self.compiled.source.path or self.name), self.name)
-        return facts if isinstance(lock, Diagnostic) else RecordingFacts(facts, lock.pins)
 
     def _plan(self, store: Store, targets: Collection[str] | None, force: Collection[str]) -> Plan:
         names = [s.label for s in self.compiled.targets()] if targets is None else list(targets)
@@ -149,46 +133,3 @@ def _missing(id: str) -> Diagnostic:
         place=id,
         help="run without `--offline`, or fetch it first",
     )
-
-
-def _compile(path: str | Path, parameters: Mapping[str, object], settings: Settings, hashing: bool) -> Compiled:
-    source, problems = read_source(str(path))
-    if source is None:
-        empty = Source(str(path), "", os.path.abspath(path))
-        return replace(
-            _compile_source(Source(empty.name, "steerlang 1\n", empty.path), {}, settings, hashing),
-            diagnostics=tuple(problems),
-        )
-    compile = _compile_locked if settings.locked else _compile_source
-    compiled = compile(source, parameters, settings, hashing)
-    return replace(compiled, diagnostics=(*problems, *compiled.diagnostics)) if problems else compiled
-
-
-def _compile_source(
-    source: Source,
-    parameters: Mapping[str, object],
-    settings: Settings,
-    hashing: bool,
-    facts: Facts | None = None,
-) -> Compiled:
-    options = Options(hashing=hashing, locked=settings.locked, remote_code=settings.trust_remote_code)
-    facts = facts or settings.facts()
-    compiled = compile_source(source, registry(), facts, read_source, parse, options, parameters)
-    return with_edits_checked(compiled)
-
-
-def _compile_locked(
-    source: Source, parameters: Mapping[str, object], settings: Settings, hashing: bool
-) -> Compiled:
-    """The program with the inputs that its lock file has; any other is an error."""
-    name = f"{source.name}{ENDING}"
-    lock = read_lock(lock_path(source.path or source.name), name)
-    if isinstance(lock, Diagnostic):
-        compiled = _compile_source(source, parameters, settings, hashing)
-        return replace(compiled, diagnostics=(*compiled.diagnostics, lock))
-    facts = RecordingFacts(settings.facts(), lock.pins)
-    compiled = _compile_source(source, parameters, settings, hashing, facts)
-    if not compiled.ok:  # what could not be read would be told twice
-        return compiled
-    found = drift(inputs_of(compiled, facts.asked), lock, name)
-    return replace(compiled, diagnostics=tuple(ordered([*compiled.diagnostics, *found])))

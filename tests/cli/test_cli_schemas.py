@@ -49,10 +49,11 @@ def _close(part: Any, inner: bool = False) -> None:
 SCHEMA = json.loads((SCHEMAS / "outputs.v1.json").read_text(encoding="utf-8"))
 CHECKER = jsonschema.Draft202012Validator(closed(SCHEMA))
 COMMANDS = [
-    ("validate", "good.steer"), ("validate", "bad.steer"), ("validate", "."), ("plan", "good.steer"), ("plan", "bad.steer"),
-    ("run", "good.steer"), ("run", "good.steer", "--set", "limit=1"), ("run", "none.steer"), ("test", "."),
-    ("fmt", "--check", "."), ("fmt", "--diff", "ugly.steer"), ("lock", "good.steer"), ("lock", "--check", "good.steer"),
-    ("explain", "SL201"), ("explain", "SL999"), ("cache", "ls"), ("cache", "verify"), ("cache", "gc"),
+    ("validate", "good.steer"), ("validate", "bad.steer"), ("validate", "."), ("plan", "good.steer"),
+    ("plan", "bad.steer"), ("run", "good.steer"), ("run", "good.steer", "--set", "limit=1"), ("run", "none.steer"),
+    ("test", "."), ("fmt", "--check", "."), ("fmt", "--diff", "ugly.steer"), ("lock", "good.steer"),
+    ("lock", "--check", "good.steer"), ("explain", "SL201"), ("explain", "SL999"),
+    ("cache", "ls"), ("cache", "verify"), ("cache", "gc"),
     ("cache", "where"), ("doctor",), ("rnu",), ("validate", "--frmat"), (),
 ]
 

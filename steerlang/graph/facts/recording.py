@@ -44,11 +44,15 @@ class Asked:
 
 
 class RecordingFacts:
-    """Passes questions on and keeps those that were answered; models with a pin are looked up at its commit."""
+    """Passes questions on and keeps those that were answered; models with a pin are looked up at its commit.
 
-    def __init__(self, facts: Facts, pins: Pins | None = None) -> None:
+    exact  a pinned model is at its commit or absent; otherwise another commit that is here stands in, to be found out
+    """
+
+    def __init__(self, facts: Facts, pins: Pins | None = None, exact: bool = True) -> None:
         self._facts = facts
         self._pins = dict(pins or {})
+        self._exact = exact
         self.asked: list[Asked] = []
 
     def _keep(self, kind: str, written: str, folder: str, answer: object, requested: str | None = None) -> None:
@@ -61,11 +65,15 @@ class RecordingFacts:
 
     def model(self, reference: ModelReference) -> ModelFacts | Absent | Trouble:
         found = self._facts.model(self._pinned(reference))
+        if isinstance(found, Absent) and not self._exact:
+            found = self._facts.model(reference)
         self._keep("model", reference.id, reference.base_folder, found, reference.revision)
         return found
 
     def adapter(self, reference: ModelReference) -> AdapterFacts | Absent | Trouble:
         found = self._facts.adapter(self._pinned(reference))
+        if isinstance(found, Absent) and not self._exact:
+            found = self._facts.adapter(reference)
         self._keep("adapter", reference.id, reference.base_folder, found, reference.revision)
         return found
 
