@@ -84,7 +84,8 @@ class Program:
         from .planning import view
 
         store = self.settings.store()
-        return view(self.compiled, self._plan(store, targets, force), facts_of(self.compiled.source, self.settings), store, targets)
+        facts = facts_of(self.compiled.source, self.settings)
+        return view(self.compiled, self._plan(store, targets, force), facts, store, targets)
 
     def run(
         self,
