@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from .codes import Code, all_codes
 
+_COMMENT = re.compile(r"^<!--.*-->\n", re.MULTILINE)  # what tests read
 _PACKED = "_errors"  # where the pages lie in a wheel
 
 
@@ -32,5 +34,5 @@ def page_of(code: Code) -> Page:
     beside = Path(__file__).parents[2] / "docs" / "errors" / name
     for place in (packed, beside):
         if place.is_file():
-            return Page(code, place.read_text(encoding="utf-8"))
+            return Page(code, _COMMENT.sub("", place.read_text(encoding="utf-8")))
     return Page(code, f"# {code.id}: {code.slug}\n\n{code.summary}.\n")
