@@ -85,7 +85,8 @@ def test_closed_stdout_is_quiet(form: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [
     ("validate", ".", "--format", "json"), ("validate", ".", "--format", "sarif"),
-    ("validate", ".", "--format", "github"), ("validate", ".", "--format", "junit"), ("plan", "good.steer", "--format", "json"),
+    ("validate", ".", "--format", "github"), ("validate", ".", "--format", "junit"),
+    ("plan", "good.steer", "--format", "json"),
     ("fmt", "--diff", "ugly.steer"), ("explain", "SL201"),
 ], ids=" ".join)  # fmt: skip
 def test_bytes_do_not_depend_on_the_hash_seed(arguments: tuple[str, ...], folder: Path) -> None:
