@@ -240,6 +240,8 @@ def errors_page() -> str:
         "`code`). A message shows the place in the program, what is wrong there, and under `help` what to do about it;",
         "it names other places where they matter. Errors end with exit code 1 while checking and 3 while running; a",
         "failed expectation (`SL803`) with 4. Warnings and notes change no exit code.",
+        "",
+        "Each code has a page with a program that gives it and the mended one; `steerlang explain SL201` shows it.",
     ]
     for prefix, codes in groupby(all_codes().values(), key=lambda c: c.id[:3]):
         lines += ["", f"## {CODE_FAMILIES[prefix]} ({prefix}xx)", ""]
@@ -249,7 +251,7 @@ def errors_page() -> str:
 
 def _code(code: Code) -> tuple[str, ...]:
     severity = "" if code.severity is Severity.ERROR else code.severity.value
-    return (f"`{code.id}`", f"`{code.slug}`", severity, code.summary)
+    return (f"[`{code.id}`](errors/{code.id}.md)", f"`{code.slug}`", severity, code.summary)
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:

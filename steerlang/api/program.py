@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steerlang.diagnostics import Diagnostic, codes, error
-from steerlang.functions import registry
 from steerlang.graph.plan import Plan, make_plan
-from steerlang.language.compiling import Compiled, compile_source
-from steerlang.language.lowering import Options
+from steerlang.language.compiling import Compiled
 from steerlang.source import Source
-from steerlang.syntax import parse, read_source
 
+from .compiling import compile_file, compile_text, facts_of
 from .settings import Settings, SteerlangError
-from .weight_checks import with_edits_checked
 
 if TYPE_CHECKING:
     from steerlang.engine.events import EventSink
@@ -34,7 +30,7 @@ def check(
 
     Mistakes of the program are in the result's `diagnostics`.
     """
-    return _compile(path, parameters or {}, settings or Settings(), hashing=False)
+    return compile_file(path, parameters or {}, settings or Settings(), hashing=False)
 
 
 def check_text(
@@ -46,20 +42,20 @@ def check_text(
 ) -> Compiled:
     """Check a program given as text; relative paths in it start at `folder`, and messages call it `name`."""
     source = Source(name, text, str(Path(folder).absolute() / "text.steer"))
-    return _compile_source(source, parameters or {}, settings or Settings(), hashing=False)
+    return compile_text(source, parameters or {}, settings or Settings(), hashing=False)
 
 
 def load(path: str | Path, parameters: Mapping[str, object] | None = None, settings: Settings | None = None) -> Program:
     """A checked program, ready to plan and run. Raises SteerlangError when it has mistakes."""
     settings = settings or Settings()
-    compiled = _compile(path, parameters or {}, settings, hashing=True)
+    compiled = compile_file(path, parameters or {}, settings, hashing=True)
     if compiled.absent and not (settings.offline or settings.locked) and compiled.ok:
         from steerlang.models.fetching import fetch
 
         problems = fetch(compiled.absent)
         if problems:
             raise SteerlangError((*compiled.diagnostics, *problems))
-        compiled = _compile(path, parameters or {}, settings, hashing=True)
+        compiled = compile_file(path, parameters or {}, settings, hashing=True)
     if not compiled.ok:
         raise SteerlangError(compiled.diagnostics)
     if compiled.absent:
@@ -88,7 +84,8 @@ class Program:
         from .planning import view
 
         store = self.settings.store()
-        return view(self.compiled, self._plan(store, targets, force), self.settings.facts(), store, targets)
+        facts = facts_of(self.compiled.source, self.settings)
+        return view(self.compiled, self._plan(store, targets, force), facts, store, targets)
 
     def run(
         self,
@@ -137,21 +134,3 @@ def _missing(id: str) -> Diagnostic:
         place=id,
         help="run without `--offline`, or fetch it first",
     )
-
-
-def _compile(path: str | Path, parameters: Mapping[str, object], settings: Settings, hashing: bool) -> Compiled:
-    source, problems = read_source(str(path))
-    if source is None:
-        empty = Source(str(path), "", os.path.abspath(path))
-        return replace(
-            _compile_source(Source(empty.name, "steerlang 1\n", empty.path), {}, settings, hashing),
-            diagnostics=tuple(problems),
-        )
-    compiled = _compile_source(source, parameters, settings, hashing)
-    return replace(compiled, diagnostics=(*problems, *compiled.diagnostics)) if problems else compiled
-
-
-def _compile_source(source: Source, parameters: Mapping[str, object], settings: Settings, hashing: bool) -> Compiled:
-    options = Options(hashing=hashing, locked=settings.locked, remote_code=settings.trust_remote_code)
-    compiled = compile_source(source, registry(), settings.facts(), read_source, parse, options, parameters)
-    return with_edits_checked(compiled)

@@ -20,7 +20,7 @@ class Settings:
     cache_dir          where results are kept (default: STEERLANG_CACHE_DIR, else the user's cache folder)
     device             `auto`, `cpu`, `cuda`, …
     threads            torch threads (default: torch's own choice)
-    locked             what cannot be checked here is an error, and nothing is fetched
+    locked             inputs other than those of the lock file are errors, and nothing is fetched
     offline            nothing is fetched
     trust_remote_code  models may run code of their own
     """

@@ -7,17 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FORMATS = ("text", "json")
+# Verbs whose result is diagnostics have these as well.
+REPORT_FORMATS = (*FORMATS, "concise", "github", "sarif", "junit")
 COLORS = ("auto", "always", "never")
 
 
 @dataclass(frozen=True)
 class Output:
-    """How results are shown. `verbose` 2 and above shows tracebacks; `quiet` leaves out all but results and errors."""
+    """How results are shown. `verbose` 2 and above shows tracebacks; `quiet` leaves out all but results and errors.
+    With a `file`, what `format` says goes there, and text to the terminal."""
 
     format: str = "text"
     color: str = "auto"
     quiet: bool = False
     verbose: int = 0
+    file: Path | None = None
 
     @property
     def tracebacks(self) -> bool:
@@ -60,13 +64,20 @@ def early_output(arguments: Sequence[str]) -> Output:
     words = list(arguments)
     if "--" in words:
         words = words[: words.index("--")]
-    found = {"--format": "text", "--color": "auto"}
-    known = {"--format": FORMATS, "--color": COLORS}
-    for i, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        if name in found:
-            value = value if equals else (words[i + 1] if i + 1 < len(words) else "")
-            if value in known[name]:
-                found[name] = value
+    given = {name: _last(words, name) for name in ("--format", "--color", "--output-file", "-C")}
+    form = given["--format"] if given["--format"] in REPORT_FORMATS else "text"
+    color = given["--color"] if given["--color"] in COLORS else "auto"
+    file = Path(given["-C"] or ".") / given["--output-file"] if given["--output-file"] else None
     verbose = sum(word.count("v") for word in words if word.strip("v") == "-") + words.count("--verbose")
-    return Output(found["--format"], found["--color"], verbose=verbose)
+    return Output(form, color, verbose=verbose, file=file)
+
+
+def _last(words: Sequence[str], name: str) -> str:
+    """The value that an option is given last; empty where it is not given."""
+    value = ""
+    for i, word in enumerate(words):
+        if word == name:
+            value = words[i + 1] if i + 1 < len(words) else ""
+        elif word.startswith(f"{name}="):
+            value = word.partition("=")[2]
+    return value

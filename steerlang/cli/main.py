@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -27,6 +28,8 @@ VERBS: Mapping[str, str] = {
     "inspect": "Look at vectors, in files or in a program.",
     "test": "Run the expectations of programs.",
     "fmt": "Rewrite programs in the one standard layout.",
+    "lock": "Write down what programs read, and check that it is still so.",
+    "explain": "Explain a code of a message.",
     "verify": "Check an exported folder of weights against its receipt.",
     "diff": "Compare two checkpoints block by block.",
     "cache": "List, check and clear stored results.",
@@ -110,11 +113,17 @@ def _show(e: BaseException, arguments: Sequence[str]) -> int:
     from .views import make_view
 
     ending = ending_of(e)
-    view = make_view(early_output(arguments))
-    if isinstance(e, click.exceptions.NoArgsIsHelpError):
-        view.help(e.format_message())
-    else:
-        view.failed(ending)
+    output = early_output(arguments)
+    view = make_view(output)
+    try:
+        if isinstance(e, click.exceptions.NoArgsIsHelpError):
+            view.help(e.format_message())
+        else:
+            view.failed(ending)
+    except OSError as refused:  # the file of `--output-file`
+        if str(refused) != str(e):
+            make_view(replace(output, format="text", file=None)).failed(ending_of(refused))
+        return ExitCode.RUN_FAILED
     return ending.code
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .arguments import COLORS, FORMATS, Inputs, Output, Selection, World
+from .arguments import COLORS, FORMATS, REPORT_FORMATS, Inputs, Output, Selection, World
 from .parameters import read_parameters
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,16 +63,27 @@ def _device(ctx: click.Context, parameter: click.Parameter, name: str) -> str:
 
 def output_options(function: F) -> F:
     """`--format --color -q -v -C`, handed over as `output`."""
+    return _output_options(function, FORMATS, "What is printed: text, or exactly one JSON document.")
+
+
+def report_options(function: F) -> F:
+    """`output_options` with the formats that CI reads."""
+    words = "What is printed: text; exactly one document (json, sarif, junit); one line each (concise); annotations."
+    return _output_options(function, REPORT_FORMATS, words)
+
+
+def _output_options(function: F, formats: tuple[str, ...], words: str) -> F:
     return _stack(function, [
-        click.option("--format", type=click.Choice(FORMATS), default="text", show_default=True,
-                     help="What is printed: text, or exactly one JSON document."),
+        click.option("--format", type=click.Choice(formats), default="text", show_default=True, help=words),
+        click.option("--output-file", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+                     help="Write what --format says to FILE, and text to the terminal."),
         click.option("--color", type=click.Choice(COLORS), default="auto", envvar="STEERLANG_COLOR", show_default=True,
                      help="Colours; auto: on a terminal, unless NO_COLOR is set."),
         click.option("-q", "--quiet", is_flag=True, help="Only results and errors."),
         click.option("-v", "--verbose", count=True, help="More; twice: also tracebacks."),
         click.option("-C", "directory", type=click.Path(path_type=Path), metavar="DIR", callback=_enter, is_eager=True,
                      expose_value=False, help="Work from this folder."),
-        gather("output", ("format", "color", "quiet", "verbose"), Output),
+        gather("output", ("format", "color", "quiet", "verbose", "file"), Output),
     ])
 
 
@@ -93,7 +104,7 @@ def program_options(function: F) -> F:
         click.option("--device", default="auto", show_default=True, metavar="NAME", callback=_device,
                      help="Where models run: auto, cpu, cuda, cuda:1, mps."),
         click.option("--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads for one model."),
-        click.option("--locked", is_flag=True, help="Refuse what cannot be checked here, instead of fetching it."),
+        click.option("--locked", is_flag=True, help="Refuse inputs other than those of the lock file; fetch nothing."),
         click.option("--offline", is_flag=True, envvar="STEERLANG_OFFLINE", help="Never use the network."),
         click.option("--trust-remote-code", is_flag=True,
                      help="Let models run Python code of their own. There is no other way to allow it."),

@@ -23,7 +23,7 @@ def collect(paths: Sequence[str]) -> list[str]:
     found: dict[str, None] = {}
     for path in paths:
         if path != "-" and Path(path).is_dir():
-            inside = _inside(Path(path))
+            inside = inside_of(path)
             if not inside:
                 raise Failed([error(codes.FILE_NOT_FOUND, None, f"`{path}` holds no programs", place=path,
                                     help=f"programs end in `{ENDING}`")], ExitCode.INVALID)
@@ -33,8 +33,9 @@ def collect(paths: Sequence[str]) -> list[str]:
     return list(found)
 
 
-def _inside(folder: Path) -> list[str]:
+def inside_of(path: str) -> list[str]:
     """The programs below a folder, leaving hidden folders out."""
+    folder = Path(path)
     files = (p for p in folder.rglob(f"*{ENDING}") if p.is_file())
     return sorted(p.as_posix() for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts))
 

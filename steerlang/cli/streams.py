@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TextIO
+from pathlib import Path
+from typing import TextIO, cast
 
 GLYPHS = "✓✗─│→…·±"
 
@@ -100,3 +102,30 @@ class Streams:
     def __init__(self, color: str = "auto") -> None:
         self.out = Stream(sys.stdout, wants_color(color, sys.stdout))
         self.err = Stream(sys.stderr, wants_color(color, sys.stderr))
+
+
+class FileStreams(Streams):
+    """Results into a file, which is made when the first is written; the rest to stderr, without colours."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("never")
+        self.out = Stream(cast(TextIO, _LateFile(path)))
+
+
+class _LateFile(io.TextIOBase):
+    """A text file that is opened, and emptied, by the first write. Raises what opening raises."""
+
+    encoding = "utf-8"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def write(self, text: str) -> int:
+        if self._file is None:
+            self._file = open(self._path, "w", encoding="utf-8", newline="")  # noqa: SIM115 - closed with the process
+        return self._file.write(text)
+
+    def flush(self) -> None:
+        if self._file is not None:
+            self._file.flush()

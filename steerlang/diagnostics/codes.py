@@ -125,6 +125,13 @@ TRUNCATED = Code("SL520", "truncated", Severity.NOTE, "an adapter holds its task
 NOT_A_VECTOR = _error("SL523", "not-a-vector-file", "a file holds no steering vector in a form that is understood")
 PICKLED_VECTOR = _error("SL524", "pickled-vector", "a vector file is a pickle that asks to run code")
 UNIT_UNKNOWN = _error("SL525", "unit-unknown", "a unit needs numbers that a vector does not hold")
+LOCK_MISSING = _error("SL540", "lock-missing", "a program has no lock file, and its inputs are to be held against one")
+BAD_LOCK = _error("SL541", "bad-lock", "a lock file cannot be read as one")
+INPUT_CHANGED = _error("SL542", "input-changed", "an input holds something else than what was locked")
+REVISION_CHANGED = _error("SL543", "revision-changed", "a model is of another revision than the locked one")
+NOT_LOCKED = _error("SL544", "not-locked", "a program uses an input that its lock file does not have")
+LOCKED_UNUSED = _error("SL545", "locked-but-unused", "a lock file has an input that its program does not use")
+NOT_FORMATTED = _error("SL546", "not-formatted", "a program is not in the standard layout")
 
 # SL6xx imports, parameters, edition
 IMPORT_CYCLE = _error("SL601", "import-cycle", "files import each other in a circle")

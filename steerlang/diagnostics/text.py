@@ -34,34 +34,12 @@ def render_one(diagnostic: Diagnostic, *, color: bool = False, width: int = _WID
     return _block(diagnostic, Style(color), width)
 
 
-def render_concise(
-    diagnostics: Iterable[Diagnostic], *, color: bool = False, limit: int | None = MOST_SHOWN,
-) -> str:
-    """One line for each diagnostic, and the line that counts them."""
-    found = list(diagnostics)
-    style = Style(color)
-    shown = found if limit is None else found[:limit]
-    lines = [_concise(d, style) for d in shown]
-    if len(shown) < len(found):
-        lines.append(f"and {len(found) - len(shown)} more")
-    return "\n".join([*lines, summary(found)]) + "\n"
-
-
 def summary(diagnostics: Iterable[Diagnostic]) -> str:
     """`2 errors, 1 warning`, or `no problems found`."""
     found = list(diagnostics)
     counts = [(s, sum(1 for d in found if d.severity is s)) for s in Severity]
     words = [f"{count} {s.value}{'' if count == 1 else 's'}" for s, count in counts if count]
     return ", ".join(words) or "no problems found"
-
-
-def _concise(d: Diagnostic, style: Style) -> str:
-    head = style.severity(d.severity, f"{d.severity.value}[{d.code.id}]")
-    message = " ".join(d.message.split())
-    if d.primary is None:
-        return f"{d.place}: {head}: {message}" if d.place else f"{head}: {message}"
-    first = d.primary.span.first
-    return f"{d.primary.span.source.name}:{first.line}:{first.column}: {head}: {message}"
 
 
 def _block(d: Diagnostic, style: Style, width: int) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from steerlang.diagnostics.codes import FILE_NOT_FOUND, LARGE_SCALE, NOT_CHECKED, UNEXPECTED
+from steerlang.diagnostics.concise import render_concise
 from steerlang.diagnostics.model import Diagnostic, Edit, Fix, Label, error
-from steerlang.diagnostics.text import render, render_concise, render_one, summary
+from steerlang.diagnostics.text import render, render_one, summary
 from steerlang.source import Source, Span
 
 TEXT = "steerlang 1\nmodel a = f(x,\n  y)\n\n\nlet b = a\n"

@@ -49,8 +49,8 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_what_is_in_the_wheel(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    for needed in ("steerlang/_grammar/steerlang.lark", "steerlang/py.typed", "steerlang/__main__.py"):
-        assert needed in names
+    for needed in ("_grammar/steerlang.lark", "_grammar/schemas/outputs.v1.json", "_errors/SL201.md", "py.typed"):
+        assert f"steerlang/{needed}" in names
     strangers = [n for n in names if not n.startswith(("steerlang/", "steerlang-"))]
     assert not strangers
     assert any(n.endswith("licenses/LICENSE") for n in names)
@@ -79,6 +79,9 @@ def test_programs_are_checked(python: Path, tmp_path: Path) -> None:
     assert bad.returncode == 1
     assert "did you mean `sum`" in bad.stdout
     assert _run(steer, "fmt", "--check", "good.steer", cwd=tmp_path).returncode == 0
+    assert "## Mended" in _run(steer, "explain", "SL201", cwd=tmp_path).stdout
+    assert _run(steer, "lock", "good.steer", cwd=tmp_path).returncode == 0
+    assert _run(steer, "validate", "--locked", "good.steer", "--format", "sarif", cwd=tmp_path).returncode == 0
 
 
 def test_the_doctor_says_what_running_needs(python: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from steerlang.cli.arguments import Output
 from steerlang.cli.exit_codes import ExitCode, gravest
 from steerlang.cli.failures import Failed
 from steerlang.cli.formatting import Formatted
-from steerlang.cli.options import output_options
+from steerlang.cli.options import report_options
 from steerlang.cli.programs import collect, standard_input
 from steerlang.cli.views import make_view
 from steerlang.diagnostics import Diagnostic, codes, error, has_errors
@@ -25,7 +25,7 @@ from steerlang.source import Source
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--check", is_flag=True, help="Rewrite nothing; exit with 1 when something would be rewritten.")
 @click.option("--diff", is_flag=True, help="Rewrite nothing; print the changes.")
-@output_options
+@report_options
 def command(paths: tuple[str, ...], check: bool, diff: bool, output: Output) -> ExitCode:
     """Rewrite programs in the one standard layout.
 

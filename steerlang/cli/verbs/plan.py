@@ -7,7 +7,7 @@ import click
 from steerlang.cli.arguments import Inputs, Output, Selection
 from steerlang.cli.backend import api_of, settings
 from steerlang.cli.exit_codes import ExitCode
-from steerlang.cli.options import output_options, program_options, selection_options
+from steerlang.cli.options import program_options, report_options, selection_options
 from steerlang.cli.views import make_view
 
 
@@ -16,7 +16,7 @@ from steerlang.cli.views import make_view
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 5 when something would run, 0 when nothing would.")
 @selection_options
 @program_options
-@output_options
+@report_options
 @click.pass_context
 def command(ctx: click.Context, path: str, detailed_exitcode: bool, selection: Selection, inputs: Inputs,
             output: Output) -> ExitCode:

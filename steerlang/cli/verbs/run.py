@@ -7,7 +7,7 @@ import click
 from steerlang.cli.arguments import Inputs, Output, Selection
 from steerlang.cli.backend import api_of, settings
 from steerlang.cli.exit_codes import ExitCode
-from steerlang.cli.options import output_options, program_options, selection_options
+from steerlang.cli.options import program_options, report_options, selection_options
 from steerlang.cli.outcomes import ran
 from steerlang.cli.progress import Following, events_option, follow
 from steerlang.cli.views import make_view
@@ -19,7 +19,7 @@ from steerlang.cli.views import make_view
 @events_option
 @selection_options
 @program_options
-@output_options
+@report_options
 @click.pass_context
 def command(ctx: click.Context, path: str, keep_going: bool, following: Following, selection: Selection, inputs: Inputs,
             output: Output) -> ExitCode:

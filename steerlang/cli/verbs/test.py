@@ -8,7 +8,7 @@ from steerlang.cli.arguments import Inputs, Output
 from steerlang.cli.backend import Api, api_of, settings
 from steerlang.cli.exit_codes import ExitCode, gravest
 from steerlang.cli.failures import ending_of
-from steerlang.cli.options import output_options, program_options
+from steerlang.cli.options import program_options, report_options
 from steerlang.cli.outcomes import Ran, ran
 from steerlang.cli.programs import collect
 from steerlang.cli.progress import Following, follow
@@ -19,7 +19,7 @@ from steerlang.cli.views import make_view
 @click.command("test")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @program_options
-@output_options
+@report_options
 @click.pass_context
 def command(ctx: click.Context, paths: tuple[str, ...], inputs: Inputs, output: Output) -> ExitCode:
     """Run the expectations of programs, and nothing else of them: no exports, no reports.

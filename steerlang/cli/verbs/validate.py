@@ -7,7 +7,7 @@ import click
 from steerlang.cli.arguments import Inputs, Output
 from steerlang.cli.backend import api_of, settings
 from steerlang.cli.exit_codes import ExitCode
-from steerlang.cli.options import output_options, program_options
+from steerlang.cli.options import program_options, report_options
 from steerlang.cli.programs import collect, standard_input
 from steerlang.cli.views import make_view
 
@@ -15,7 +15,7 @@ from steerlang.cli.views import make_view
 @click.command("validate")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @program_options
-@output_options
+@report_options
 @click.pass_context
 def command(ctx: click.Context, paths: tuple[str, ...], inputs: Inputs, output: Output) -> ExitCode:
     """Check programs without running anything.

@@ -1,22 +1,29 @@
-"""Views: what verbs hand their results to. One class a format; verbs know none of them by name."""
+"""Views: what verbs hand their results to. One class a format; verbs know none of them by name.
+
+Further formats are a file here, a line in `_VIEWS` and a word in `arguments.FORMATS`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from steerlang.cli.arguments import Output
 from steerlang.cli.exit_codes import ExitCode
-from steerlang.cli.streams import Streams
+from steerlang.cli.streams import FileStreams, Streams
 
 if TYPE_CHECKING:
     from steerlang.api.inspecting import Looked
+    from steerlang.api.lock_writing import LockResult
     from steerlang.api.planning import PlanView
     from steerlang.cli.examination import Examination
     from steerlang.cli.failures import Ending
     from steerlang.cli.formatting import Formatted
     from steerlang.cli.outcomes import Ran
+    from steerlang.diagnostics.pages import Page
     from steerlang.engine.upkeep import Cleared, Problem, Stored
     from steerlang.language.compiling import Compiled
     from steerlang.weights.comparing import CheckpointDifference
@@ -49,6 +56,12 @@ class View(Protocol):
     def formatted(self, results: Sequence[Formatted], code: ExitCode) -> None:
         """`fmt`"""
 
+    def locked(self, results: Sequence[LockResult], code: ExitCode) -> None:
+        """`lock`"""
+
+    def explained(self, page: Page) -> None:
+        """`explain CODE`"""
+
     def inspected(self, found: Looked, plot: Path | None) -> None:
         """`inspect`"""
 
@@ -74,13 +87,28 @@ class View(Protocol):
         """`doctor`"""
 
 
+# format → its view; a module is imported when its format is asked for.
+_VIEWS = {
+    "text": ("text", "TextView"),
+    "json": ("json", "JsonView"),
+    "concise": ("concise", "ConciseView"),
+    "github": ("github", "GithubView"),
+    "sarif": ("sarif", "SarifView"),
+    "junit": ("junit", "JunitView"),
+}
+
+
 def make_view(output: Output) -> View:
-    """The view for a format. Further formats are added here and in `arguments.FORMATS`."""
-    streams = Streams(output.color)
-    if output.format == "json":
-        from .json import JsonView
+    """The view for a format; with an output file, one that writes there and one that shows text."""
+    if output.file is None:
+        return _view(output, Streams(output.color))
+    from .both import Both
 
-        return JsonView(streams, output)
-    from .text import TextView
+    text = replace(output, format="text", file=None)
+    return cast(View, Both(_view(text, Streams(output.color)), _view(output, FileStreams(output.file))))
 
-    return TextView(streams, output)
+
+def _view(output: Output, streams: Streams) -> View:
+    module, name = _VIEWS[output.format]
+    made: View = getattr(import_module(f".{module}", __name__), name)(streams, output)
+    return made

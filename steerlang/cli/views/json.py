@@ -20,12 +20,15 @@ from steerlang.diagnostics.json import envelope
 
 if TYPE_CHECKING:
     from steerlang.api.inspecting import Looked
+    from steerlang.api.lock_writing import LockResult
     from steerlang.api.planning import PlanView
     from steerlang.cli.examination import Examination
     from steerlang.cli.failures import Ending
     from steerlang.cli.formatting import Formatted
     from steerlang.cli.outcomes import Ran
+    from steerlang.diagnostics.pages import Page
     from steerlang.engine.upkeep import Cleared, Problem, Stored
+    from steerlang.graph.lock import Locked
     from steerlang.language.compiling import Compiled
     from steerlang.weights.comparing import CheckpointDifference
     from steerlang.weights.verifying import Finding
@@ -79,6 +82,19 @@ class JsonView:
         ]
         self._print(code, [d for r in results for d in r.diagnostics], "steerlang.fmt", {"files": files})
 
+    def locked(self, results: Sequence[LockResult], code: ExitCode) -> None:
+        programs = [
+            {"program": r.program, "file": r.file, "valid": r.ok, "written": r.written,
+             "inputs": [_locked(i) for i in r.records], "differences": [d.message for d in r.differences]}
+            for r in results
+        ]
+        self._print(code, [d for r in results for d in r.diagnostics], "steerlang.lock", {"programs": programs})
+
+    def explained(self, page: Page) -> None:
+        fields = {"code": page.code.id, "slug": page.code.slug, "severity": page.code.severity.value,
+                  "summary": page.code.summary, "text": page.text}
+        self._print(ExitCode.OK, (), "steerlang.explain", fields)
+
     def cache_listed(self, root: Path, results: Sequence[Stored]) -> None:
         self._cache(root, {"results": [_stored(s) for s in results]})
 
@@ -127,6 +143,11 @@ def ran_document(result: Ran, tracebacks: bool) -> dict[str, Any]:
     found = findings_document(result.findings) if result.findings is not None else {"outcome": "invalid"}
     traces = {"tracebacks": list(result.tracebacks)} if tracebacks and result.tracebacks else {}
     return {"program": result.program, "exit_code": int(result.code), **found, **traces}
+
+
+def _locked(record: Locked) -> dict[str, Any]:
+    return {"kind": record.kind, "name": record.name, "requested": record.requested or None,
+            "revision": record.revision or None, "sha256": record.sha256 or None, "images": record.images or None}
 
 
 def _stored(stored: Stored) -> dict[str, Any]:

@@ -15,11 +15,13 @@ from steerlang.reports.layout import Screen
 
 if TYPE_CHECKING:
     from steerlang.api.inspecting import Looked
+    from steerlang.api.lock_writing import LockResult
     from steerlang.api.planning import PlanView
     from steerlang.cli.examination import Examination
     from steerlang.cli.failures import Ending
     from steerlang.cli.formatting import Formatted
     from steerlang.cli.outcomes import Ran
+    from steerlang.diagnostics.pages import Page
     from steerlang.engine.upkeep import Cleared, Problem, Stored
     from steerlang.language.compiling import Compiled
     from steerlang.weights.comparing import CheckpointDifference
@@ -128,6 +130,22 @@ class TextView:
             return
         changed = sum(r.changed for r in results)
         self.streams.err.line(f"{count(changed, 'file')} changed, {len(results) - changed} left as they are")
+
+    # ---- locks and codes --------------------------------------------------------------------------------------------
+
+    def locked(self, results: Sequence[LockResult], code: ExitCode) -> None:
+        for result in results:
+            self._blocks(self.streams.out, result.diagnostics)
+            if not result.ok or self.output.quiet:
+                continue
+            state = "written" if result.written else "is current"
+            self.streams.out.line(f"{result.file} {state}: {count(len(result.records), 'input')}")
+            if result.written:
+                for difference in result.differences:
+                    self.streams.out.line(f"  {difference.message}")
+
+    def explained(self, page: Page) -> None:
+        self.streams.out.write(page.text)
 
     # ---- weights ----------------------------------------------------------------------------------------------------
 
