@@ -114,7 +114,9 @@ def _of_model(model: RunModel, wanted: Any, row: int) -> Recipe:
 
     if isinstance(wanted, RunModel) and wanted.value.base == model.value.base:
         return wanted.recipe
-    what = f"`{wanted.value.name}` is another model" if isinstance(wanted, RunModel) else f"{wanted!r} is no steering"
+    # An array says all its numbers of itself: texts and numbers are shown, of the rest what they are.
+    shown = repr(wanted)[:60] if isinstance(wanted, (str, int, float)) else f"a `{type(wanted).__name__}`"
+    what = f"`{wanted.value.name}` is another model" if isinstance(wanted, RunModel) else f"{shown} is no steering"
     raise SteerlangError(
         (
             error(

@@ -77,6 +77,8 @@ def test_what_is_no_steering_of_the_model(run: Any, project: Path, tmp_path: Pat
     base = run.model("m")
     with pytest.raises(SteerlangError, match=r"row 1: 'gentle' is no steering \[SL302\]"):
         base.generate(PROMPTS, 6, steering=[None, "gentle", None, None, None])
+    with pytest.raises(SteerlangError, match=r"row 0: a `Tensor` is no steering \[SL302\]"):
+        base.generate(PROMPTS, 6, steering=[torch.ones(3), None, None, None, None])
     wide = (SteeringAction(Add(), RESIDUAL, {0: torch.ones(1, 17)}, (1.0,)),)
     with pytest.raises(SteerlangError, match=r"width 17.*\[SL513\]"):
         base.generate(PROMPTS, 6, steering=wide)
