@@ -1,4 +1,4 @@
-"""Write the reference pages that are derived from the code: `functions.md` and `errors.md`.
+"""Write what is derived from the code: `functions.md`, `errors.md`, and the JSON Schema in `grammar/`.
 
 python docs/generate.py            writes both pages
 python docs/generate.py --check    writes nothing; exits with 1 when a page is not current
@@ -15,6 +15,7 @@ from typing import Any
 from steerlang.diagnostics.codes import Code, Severity, all_codes
 from steerlang.functions import registry
 from steerlang.functions.selectors import SITES, TOKENS_READ, TOKENS_STEERED
+from steerlang.language.json_schema import program_schema, to_json
 from steerlang.language.parameter_types import Choice, Methods
 from steerlang.language.registry import Kind, Registry
 from steerlang.language.signature import Function, Method, MethodChoice, Operator, Parameter
@@ -267,7 +268,14 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"functions.md": functions_page, "errors.md": errors_page}
+def schema_file() -> str:
+    """The JSON Schema of the YAML and JSON form."""
+    return to_json(program_schema(registry()))
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "functions.md": functions_page, "errors.md": errors_page, "../grammar/steerlang.schema.json": schema_file,
+}  # fmt: skip
 
 
 def outdated() -> list[str]:

@@ -13,8 +13,9 @@ from steerlang.functions import registry
 from steerlang.language.compiling import Compiled, compile_source
 from steerlang.language.lowering import Options
 from steerlang.source import Source
-from steerlang.syntax import parse, read_source
+from steerlang.syntax import read_source
 
+from .forms import parse
 from .settings import Settings
 from .weight_checks import with_edits_checked
 

@@ -9,6 +9,8 @@ from pathlib import Path
 FORMATS = ("text", "json")
 # Verbs whose result is diagnostics have these as well.
 REPORT_FORMATS = (*FORMATS, "concise", "github", "sarif", "junit")
+# Graphs are drawn in these as well.
+DRAWING_FORMATS = (*FORMATS, "dot", "mermaid", "svg")
 COLORS = ("auto", "always", "never")
 
 

@@ -13,6 +13,7 @@ import click
 
 from steerlang import __version__
 from steerlang.diagnostics.suggest import did_you_mean
+from steerlang.syntax.endings import PROGRAM_ENDINGS
 
 from .arguments import early_output
 from .exit_codes import ExitCode
@@ -29,11 +30,17 @@ VERBS: Mapping[str, str] = {
     "test": "Run the expectations of programs.",
     "fmt": "Rewrite programs in the one standard layout.",
     "lock": "Write down what programs read, and check that it is still so.",
-    "explain": "Explain a code of a message.",
+    "convert": "Write a program in another form: text, YAML or JSON.",
+    "explain": "Say what definitions resolve to and where values come from, or what a code means.",
+    "graph": "Draw what a program's definitions are made of.",
+    "init": "Start a project from a template.",
+    "migrate": "Bring programs to the newest edition of the language.",
     "verify": "Check an exported folder of weights against its receipt.",
-    "diff": "Compare two checkpoints block by block.",
+    "diff": "Compare two programs by meaning, or two checkpoints block by block.",
     "cache": "List, check and clear stored results.",
     "doctor": "Show versions, devices, folders and settings.",
+    "schema": "Print a JSON Schema.",
+    "completion": "Print what a shell needs to complete command lines.",
 }
 ALIASES: Mapping[str, str] = {"check": "validate"}
 
@@ -53,7 +60,7 @@ class Program(Verbs):
         return found
 
     def near(self, ctx: click.Context, name: str) -> tuple[str, ...]:
-        if name.endswith(".steer"):
+        if name.endswith(PROGRAM_ENDINGS):
             return (f"write `steerlang run {name}`",)
         return did_you_mean(name, [*VERBS, *ALIASES])
 

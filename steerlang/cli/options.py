@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .arguments import COLORS, FORMATS, REPORT_FORMATS, Inputs, Output, Selection, World
+from .arguments import COLORS, DRAWING_FORMATS, FORMATS, REPORT_FORMATS, Inputs, Output, Selection, World
 from .parameters import read_parameters
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -70,6 +70,12 @@ def report_options(function: F) -> F:
     """`output_options` with the formats that CI reads."""
     words = "What is printed: text; exactly one document (json, sarif, junit); one line each (concise); annotations."
     return _output_options(function, REPORT_FORMATS, words)
+
+
+def drawing_options(function: F) -> F:
+    """`output_options` with the formats that drawings have."""
+    words = "What is printed: text, exactly one JSON document, or a drawing for another tool."
+    return _output_options(function, DRAWING_FORMATS, words)
 
 
 def _output_options(function: F, formats: tuple[str, ...], words: str) -> F:

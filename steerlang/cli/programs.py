@@ -8,11 +8,10 @@ from pathlib import Path
 
 from steerlang.diagnostics import codes, error
 from steerlang.source import Source
+from steerlang.syntax.endings import PROGRAM_ENDINGS
 
 from .exit_codes import ExitCode
 from .failures import Failed
-
-ENDING = ".steer"
 
 
 def collect(paths: Sequence[str]) -> list[str]:
@@ -26,7 +25,7 @@ def collect(paths: Sequence[str]) -> list[str]:
             inside = inside_of(path)
             if not inside:
                 raise Failed([error(codes.FILE_NOT_FOUND, None, f"`{path}` holds no programs", place=path,
-                                    help=f"programs end in `{ENDING}`")], ExitCode.INVALID)
+                                    help="programs end in `.steer`, `.steer.yaml` or `.steer.json`")], ExitCode.INVALID)
             found.update(dict.fromkeys(inside))
         else:
             found[path] = None
@@ -36,7 +35,7 @@ def collect(paths: Sequence[str]) -> list[str]:
 def inside_of(path: str) -> list[str]:
     """The programs below a folder, leaving hidden folders out."""
     folder = Path(path)
-    files = (p for p in folder.rglob(f"*{ENDING}") if p.is_file())
+    files = (p for p in folder.rglob("*.steer*") if p.name.endswith(PROGRAM_ENDINGS) and p.is_file())
     return sorted(p.as_posix() for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts))
 
 

@@ -46,6 +46,7 @@ CHAINED_OPERATOR = _error("SL114", "chained-operator", "comparisons and ranges c
 NOT_TEXT = _error("SL115", "not-text", "the file is not UTF-8 text")
 BAD_NUMBER = _error("SL116", "bad-number", "a number is not written as numbers are")
 UNEXPECTED = _error("SL117", "unexpected-token", "something stands where it cannot stand")
+NOT_YAML = _error("SL118", "not-yaml", "a program in the YAML or JSON form is not well-formed, or uses anchors or tags")
 
 # SL2xx names
 UNKNOWN_NAME = _error("SL201", "unknown-name", "a name is used that nothing defines")

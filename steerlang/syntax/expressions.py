@@ -8,7 +8,7 @@ from typing import Any
 
 from . import tree
 from .depth import children
-from .literals import quoted
+from .literals import block_quoted, quoted
 
 #: How tightly each construct binds, loosest first; comparisons and ranges take only tighter operands on both sides.
 _OR, _AND, _NOT, _COMPARE, _RANGE, _SUM, _PRODUCT, _SIGN, _POSTFIX = range(1, 10)
@@ -16,10 +16,11 @@ _BINARY = {"or": _OR, "and": _AND, "+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PR
 _RAW_REFUSES = re.compile(r'["\r\n]')
 
 
-def expression_text(expr: tree.Expr) -> str:
+def expression_text(expr: tree.Expr, blocks: bool = False) -> str:
     """The expression in the language's own syntax, with the fewest brackets that keep its meaning.
 
-    What could not be read prints as `…`. Texts print in one line whatever way they were written.
+    What could not be read prints as `…`. Texts print in one line whatever way they were written; with `blocks`, those
+    written as blocks print as blocks.
     """
     waiting: list[tuple[tree.Expr, bool]] = [(expr, False)]
     done: list[str] = []
@@ -32,6 +33,8 @@ def expression_text(expr: tree.Expr) -> str:
             continue
         first = len(done) - len(below)
         printer: Callable[[Any, list[str]], str] = _PRINTERS[type(node)]
+        if blocks and isinstance(node, tree.String) and node.style == "block":
+            printer = _block
         done[first:] = [printer(node, done[first:])]
     return done[0]
 
@@ -102,6 +105,10 @@ def _string(expr: tree.String, _: list[str]) -> str:
     if expr.style == "raw" and not _RAW_REFUSES.search(expr.value):
         return f'r"{expr.value}"'
     return quoted(expr.value)
+
+
+def _block(expr: tree.String, _: list[str]) -> str:
+    return block_quoted(expr.value)
 
 
 def _call(expr: tree.Call, texts: list[str]) -> str:

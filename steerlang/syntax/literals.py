@@ -117,6 +117,16 @@ def quoted(value: str) -> str:
     return '"' + "".join(_escape(c) for c in value) + '"'
 
 
+def block_quoted(value: str) -> str:
+    '''`value` as a `"""…"""` literal: on one line, or line by line where it holds line breaks.'''
+    lines = ["".join(_escape(c) for c in line) for line in value.split("\n")]
+    if len(lines) == 1:
+        return f'"""{lines[0]}"""'
+    # What would count as indentation, or as a line with nothing on it, is escaped.
+    kept = [re.sub("^ ", r"\\u{20}", line) for line in lines]
+    return '"""\n' + "\n".join(kept) + '\n"""'
+
+
 def _escape(character: str) -> str:
     for letter, decoded in _SIMPLE.items():
         if decoded == character:

@@ -83,6 +83,13 @@ def to_json(made: Tables) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
+def shipped(name: str) -> str:
+    """A file that lies beside the grammar, as text."""
+    text = _read(name)
+    assert text is not None, f"{name} is missing from the installation"
+    return text
+
+
 def folders() -> tuple[Path, Path]:
     """Where the grammar lies: in a wheel, or in a source checkout."""
     package = Path(__file__).resolve().parents[1]

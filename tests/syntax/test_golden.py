@@ -16,8 +16,8 @@ from steerlang.syntax.reading import read_source
 
 from .golden import cases, compare
 
-#: Codes of files that cannot be read at all; `test_reading.py` has them.
-WITHOUT_PROGRAM = {"SL112", "SL115"}
+#: Codes of files that cannot be read at all, which `test_reading.py` has, and of the YAML form (`test_forms.py`).
+WITHOUT_PROGRAM = {"SL112", "SL115", "SL118"}
 
 
 @pytest.mark.parametrize("case", cases("errors"), ids=lambda path: path.stem)

@@ -19,6 +19,7 @@ from steerlang.cli.programs import collect, standard_input
 from steerlang.cli.views import make_view
 from steerlang.diagnostics import Diagnostic, codes, error, has_errors
 from steerlang.source import Source
+from steerlang.syntax.endings import form_of
 
 
 @click.command("fmt")
@@ -32,7 +33,9 @@ def command(paths: tuple[str, ...], check: bool, diff: bool, output: Output) -> 
     PATH is a program, a folder of programs, or - for standard input, whose result goes to standard output. Programs
     with syntax errors are left alone.
     """
-    results = [_one(path, check, diff) for path in collect(paths)]
+    # Other forms are written by programs, and found in folders only because they are programs too.
+    named = [path for path in collect(paths) if path in paths or form_of(path) == "steer"]
+    results = [_one(path, check, diff) for path in named]
     code = gravest(_code(r, check) for r in results)
     make_view(output).formatted(results, code)
     return code
@@ -46,6 +49,8 @@ def _code(result: Formatted, check: bool) -> ExitCode:
 
 
 def _one(path: str, check: bool, diff: bool) -> Formatted:
+    if form_of(path) != "steer":
+        return Formatted(path, "", None, (_other_form(path),))
     source, problems = _read(path)
     if source is None:
         return Formatted(path, "", None, tuple(problems))
@@ -58,6 +63,11 @@ def _one(path: str, check: bool, diff: bool) -> Formatted:
         _replace(Path(path), after)
     text = path == "-" and not check and not diff
     return Formatted(source.name, source.text, after, tuple(found), writes, patch, text)
+
+
+def _other_form(path: str) -> Diagnostic:
+    return error(codes.USAGE, None, f"`{path}` is not in the text form, which alone has a standard layout", place=path,
+                 help=f"`steerlang convert {path} --to steer` gives the text form")
 
 
 def _read(path: str) -> tuple[Source | None, list[Diagnostic]]:

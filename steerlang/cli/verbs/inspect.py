@@ -13,10 +13,10 @@ from steerlang.cli.backend import api_of, settings
 from steerlang.cli.exit_codes import ExitCode
 from steerlang.cli.failures import Failed
 from steerlang.cli.options import output_options, program_options
-from steerlang.cli.programs import ENDING
 from steerlang.cli.progress import Following, follow
 from steerlang.cli.views import make_view
 from steerlang.diagnostics import codes, error
+from steerlang.syntax.endings import PROGRAM_ENDINGS
 
 if TYPE_CHECKING:
     from steerlang.api.inspecting import Looked
@@ -55,7 +55,7 @@ def _looked(ctx: click.Context, path: str, names: tuple[str, ...], tokens: int, 
             output: Output, streams: Streams) -> Looked:
     from steerlang.api.inspecting import inspect_files, inspect_program
 
-    if not path.endswith(ENDING):
+    if not path.endswith(PROGRAM_ENDINGS):
         if tokens and model is None:
             raise Failed([error(codes.USAGE, None, "nearest tokens need the model's unembedding", place="--tokens",
                                 help="name the model: `--model models/courtesy`")], ExitCode.USAGE)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from steerlang.cli.failures import Ending
     from steerlang.cli.formatting import Formatted
     from steerlang.cli.outcomes import Ran
+    from steerlang.cli.showing import Shown
     from steerlang.diagnostics.pages import Page
     from steerlang.engine.upkeep import Cleared, Problem, Stored
     from steerlang.language.compiling import Compiled
@@ -85,6 +86,9 @@ class View(Protocol):
 
     def examined(self, found: Examination) -> None:
         """`doctor`"""
+
+    def shown(self, result: Shown) -> None:
+        """Verbs whose result says itself how it is shown: `convert`, `explain`, `graph`, `init`, …"""
 
 
 # format → its view; a module is imported when its format is asked for.

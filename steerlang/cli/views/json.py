@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from steerlang.cli.failures import Ending
     from steerlang.cli.formatting import Formatted
     from steerlang.cli.outcomes import Ran
+    from steerlang.cli.showing import Shown
     from steerlang.diagnostics.pages import Page
     from steerlang.engine.upkeep import Cleared, Problem, Stored
     from steerlang.graph.lock import Locked
@@ -134,6 +135,9 @@ class JsonView:
         sections = {section: {f.name: f.value for f in facts} for section, facts in found.sections.items()}
         code = ExitCode.INVALID if has_errors(tuple(found.diagnostics)) else ExitCode.OK
         self._print(code, found.diagnostics, "steerlang.doctor", sections)
+
+    def shown(self, result: Shown) -> None:
+        self._print(result.code, result.diagnostics, f"steerlang.{result.name}", result.document())
 
 
 def ran_document(result: Ran, tracebacks: bool) -> dict[str, Any]:

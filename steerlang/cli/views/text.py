@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from steerlang.cli.failures import Ending
     from steerlang.cli.formatting import Formatted
     from steerlang.cli.outcomes import Ran
+    from steerlang.cli.showing import Shown
     from steerlang.diagnostics.pages import Page
     from steerlang.engine.upkeep import Cleared, Problem, Stored
     from steerlang.language.compiling import Compiled
@@ -187,6 +188,10 @@ class TextView:
         self.streams.out.write(render_examination(found, self._screen()))
         self._blocks(self.streams.out, found.diagnostics)
         self.streams.out.line(summary(found.diagnostics))
+
+    def shown(self, result: Shown) -> None:
+        self._blocks(self.streams.err, result.diagnostics)
+        self.streams.out.write(result.render(self._screen(), self.output.quiet))
 
 
 def count(number: int, noun: str) -> str:

@@ -1,0 +1,205 @@
+"""A program's graph as SVG: layers by the longest way from a source, crossings kept few, no other tool needed.
+
+The layout is that of Sugiyama, Tagawa & Toda (1981): ranks, then sweeps that order each rank by the mean place of its
+neighbours. Edges over several ranks pass through points of their own, so that they run between the boxes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+
+from .drawing import COLOURS, PLAIN, Drawing
+
+_CHARACTER, _HEIGHT, _GAP, _STEP, _MARGIN = 7.4, 40.0, 22.0, 86.0, 16.0
+_SWEEPS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """A vertex, or a point where a long edge passes a rank (without text)."""
+
+    key: str
+    text: str
+    kind: str
+    width: float
+
+
+@dataclass(frozen=True)
+class _Placed:
+    ranks: list[list[_Box]]
+    centres: Mapping[str, float]
+
+
+def as_svg(drawing: Drawing) -> str:
+    """The whole picture, as a text of SVG with fonts that every viewer has."""
+    boxes, links = _with_points(drawing)
+    ranks = _ordered(boxes, links)
+    placed = _Placed(ranks, _centres(ranks, links))
+    widest = max((placed.centres[b.key] + b.width / 2 for rank in ranks for b in rank), default=0.0) + _MARGIN
+    height = len(ranks) * _STEP - (_STEP - _HEIGHT) + 2 * _MARGIN
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {widest:.0f} {height:.0f}" width="{widest:.0f}" '
+        f'height="{height:.0f}" font-family="Helvetica, Arial, sans-serif" font-size="12">',
+        f"<title>{escape(drawing.title)}</title>",
+        f'<rect width="{widest:.0f}" height="{height:.0f}" fill="#ffffff"/>',
+        '<g fill="none" stroke="#888888" stroke-width="1.2">', *_edges(placed, links), "</g>",
+        *_drawn(placed), "</svg>",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _ranks(drawing: Drawing) -> dict[str, int]:
+    """The longest way from a source; vertices come inputs first."""
+    found: dict[str, int] = {}
+    inputs: dict[str, list[str]] = {v.name: [] for v in drawing.vertices}
+    for a, b in drawing.edges:
+        inputs[b].append(a)
+    for vertex in drawing.vertices:
+        found[vertex.name] = max((found[i] + 1 for i in inputs[vertex.name]), default=0)
+    users: dict[str, list[str]] = {v.name: [] for v in drawing.vertices}
+    for a, b in drawing.edges:
+        users[a].append(b)
+    for vertex in reversed(drawing.vertices):  # sources move down to their first user
+        if not inputs[vertex.name] and users[vertex.name]:
+            found[vertex.name] = min(found[u] for u in users[vertex.name]) - 1
+    return found
+
+
+def _with_points(drawing: Drawing) -> tuple[list[list[_Box]], list[tuple[str, str]]]:
+    """The boxes of each rank, and links between neighbouring ranks only."""
+    rank = _ranks(drawing)
+    boxes: list[list[_Box]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
+    for v in drawing.vertices:
+        width = max(len(v.name), len(v.kind)) * _CHARACTER + 20
+        boxes[rank[v.name]].append(_Box(v.name, v.name, v.kind, width))
+    links = []
+    for number, (a, b) in enumerate(drawing.edges):
+        last = a
+        for r in range(rank[a] + 1, rank[b]):
+            point = _Box(f"\0{number}.{r}", "", "", 4.0)
+            boxes[r].append(point)
+            links.append((last, point.key))
+            last = point.key
+        links.append((last, b))
+    return boxes, links
+
+
+def _neighbours(links: list[tuple[str, str]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    above: dict[str, list[str]] = {}
+    below: dict[str, list[str]] = {}
+    for a, b in links:
+        above.setdefault(b, []).append(a)
+        below.setdefault(a, []).append(b)
+    return above, below
+
+
+def _ordered(ranks: list[list[_Box]], links: list[tuple[str, str]]) -> list[list[_Box]]:
+    """Each rank sorted by the mean place of its neighbours, going down and up in turn; the best order is kept."""
+    above, below = _neighbours(links)
+    best, fewest = ranks, _crossings(ranks, links)
+    for sweep in range(_SWEEPS):
+        ranks = [list(rank) for rank in ranks]
+        down = sweep % 2 == 0
+        for i in range(1, len(ranks)) if down else range(len(ranks) - 2, -1, -1):
+            other = {b.key: place for place, b in enumerate(ranks[i - 1 if down else i + 1])}
+            near = above if down else below
+            own = {b.key: place for place, b in enumerate(ranks[i])}
+            means = {b.key: _mean([other[n] for n in near.get(b.key, ())], own[b.key]) for b in ranks[i]}
+            ranks[i].sort(key=lambda b, means=means, own=own: (means[b.key], own[b.key]))  # type: ignore[misc]
+        crossings = _crossings(ranks, links)
+        if crossings < fewest:
+            best, fewest = ranks, crossings
+    return best
+
+
+def _mean(places: list[int], otherwise: float) -> float:
+    return sum(places) / len(places) if places else float(otherwise)
+
+
+def _crossings(ranks: list[list[_Box]], links: list[tuple[str, str]]) -> int:
+    place = {b.key: (r, i) for r, rank in enumerate(ranks) for i, b in enumerate(rank)}
+    by_rank: dict[int, list[tuple[int, int]]] = {}
+    for a, b in links:
+        by_rank.setdefault(place[a][0], []).append((place[a][1], place[b][1]))
+    return sum(
+        (a - c) * (b - d) < 0 for pairs in by_rank.values() for i, (a, b) in enumerate(pairs) for c, d in pairs[:i]
+    )
+
+
+def _centres(ranks: list[list[_Box]], links: list[tuple[str, str]]) -> dict[str, float]:
+    """Where each box stands: near its neighbours, in the order of its rank, without overlaps."""
+    above, below = _neighbours(links)
+    centres: dict[str, float] = {}
+    for rank in ranks:
+        centres.update(_packed(rank, {b.key: 0.0 for b in rank}))
+    for sweep in range(_SWEEPS):
+        near = above if sweep % 2 == 0 else below
+        for rank in ranks if sweep % 2 == 0 else reversed(ranks):
+            wanted = {}
+            for b in rank:
+                others = [centres[n] for n in near.get(b.key, ())]
+                wanted[b.key] = sum(others) / len(others) if others else centres[b.key]
+            centres.update(_packed(rank, wanted))
+    left = min((centres[b.key] - b.width / 2 for rank in ranks for b in rank), default=0.0)
+    return {key: x - left + _MARGIN for key, x in centres.items()}
+
+
+def _packed(rank: list[_Box], wanted: Mapping[str, float]) -> dict[str, float]:
+    """The places nearest to the wanted ones that keep order and distance: groups of boxes that would overlap are set
+    side by side around the mean of what they want."""
+    groups: list[tuple[list[_Box], float]] = []
+    for box in rank:
+        group, centre = [box], wanted[box.key]
+        while groups and _right(*groups[-1]) + _GAP > centre - _width(group) / 2:
+            before, _ = groups.pop()
+            group = [*before, *group]
+            centre = _group_centre(group, wanted)
+        groups.append((group, centre))
+    found: dict[str, float] = {}
+    for group, centre in groups:
+        x = centre - _width(group) / 2
+        for box in group:
+            found[box.key] = x + box.width / 2
+            x += box.width + _GAP
+    return found
+
+
+def _group_centre(group: list[_Box], wanted: Mapping[str, float]) -> float:
+    x, total = -_width(group) / 2, 0.0
+    for box in group:
+        total += wanted[box.key] - (x + box.width / 2)
+        x += box.width + _GAP
+    return total / len(group)
+
+
+def _width(group: list[_Box]) -> float:
+    return sum(b.width for b in group) + _GAP * (len(group) - 1)
+
+
+def _right(group: list[_Box], centre: float) -> float:
+    return centre + _width(group) / 2
+
+
+def _edges(placed: _Placed, links: list[tuple[str, str]]) -> Iterator[str]:
+    top = {b.key: _MARGIN + r * _STEP for r, rank in enumerate(placed.ranks) for b in rank}
+    for a, b in links:
+        x, y = placed.centres[a], top[a] + (_HEIGHT if not a.startswith("\0") else _HEIGHT / 2)
+        to_x, to_y = placed.centres[b], top[b] + (0 if not b.startswith("\0") else _HEIGHT / 2)
+        bend = (to_y - y) / 2
+        yield (f'<path d="M {x:.1f} {y:.1f} C {x:.1f} {y + bend:.1f}, {to_x:.1f} {to_y - bend:.1f}, '
+               f'{to_x:.1f} {to_y:.1f}"/>')
+
+
+def _drawn(placed: _Placed) -> Iterator[str]:
+    for r, rank in enumerate(placed.ranks):
+        for box in rank:
+            if not box.text:
+                continue
+            x, y = placed.centres[box.key], _MARGIN + r * _STEP
+            yield (f'<rect x="{x - box.width / 2:.1f}" y="{y:.1f}" width="{box.width:.1f}" height="{_HEIGHT:.0f}" '
+                   f'rx="5" fill="{COLOURS.get(box.kind, PLAIN)}" stroke="#666666"/>')
+            yield f'<text x="{x:.1f}" y="{y + 15:.1f}" text-anchor="middle" fill="#555555">{escape(box.kind)}</text>'
+            yield (f'<text x="{x:.1f}" y="{y + 31:.1f}" text-anchor="middle" font-weight="bold" fill="#000000">'
+                   f"{escape(box.text)}</text>")
