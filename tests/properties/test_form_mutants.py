@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from steerlang.api import Settings
-from steerlang.api.forms import convert
 from steerlang.api.compiling import compile_text
+from steerlang.api.forms import convert
 from steerlang.diagnostics.text import render
 from steerlang.source import Source
 from steerlang.syntax import read_source
