@@ -31,7 +31,8 @@ from steerlang.weights.dtypes import Float32
 from steerlang.weights.errors import WeightsError
 
 from .editing import materialised
-from .recipes import Value, identity_of, recipe_of
+from .origins import identity_of
+from .recipes import Value, recipe_of
 from .resources import Resources
 
 ROWS, LENGTH = 4, 12

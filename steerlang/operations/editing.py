@@ -28,8 +28,8 @@ def plan_of(
 ) -> EditPlan:
     """What a `model.edit` node does to every tensor. Raises WeightsError; reads headers only.
 
-    value    gives the results of the node's inputs; without it learned coefficients count as 1, which tells everything
-             but the numbers
+    value    gives the results of the node's inputs; without it learned coefficients count as 1 in their blocks, which
+             tells everything but the numbers
     exclude  patterns of tensors that are left out of the result
     """
     checkpoints, adapters = opened(node)
@@ -80,15 +80,16 @@ def learned_by(node: Node, value: Value) -> dict[str, dict[str, float]]:
 
 
 def settled(term: Json, inputs: tuple[Node, ...], value: Value | None) -> Json:
-    """A term in which learned coefficients are replaced by their numbers, or by 1 where these are not known."""
+    """A term in which learned coefficients are replaced by their numbers, or where these are not known by 1 in their
+    blocks."""
     if isinstance(term, list):
         return [settled(t, inputs, value) for t in term]
     if not isinstance(term, Mapping):
         return term
     if term.get("is") == "Learned":
-        if value is None:
-            return 1.0
         source = next(n for n in inputs if n.key == term["of"])
+        if value is None:
+            return {"is": "Within", "blocks": source.options["blocks"]}
         return Coefficients.of(value(source), source).term(int(term["vector"]))  # type: ignore[arg-type]
     return {name: settled(part, inputs, value) for name, part in term.items()}
 
