@@ -46,7 +46,7 @@ def export_steering_adapter(
 ) -> dict[str, Any]:
     """Writes the folder beside `to`, has it checked, and renames it; gives its receipt. Raises WeightsError."""
     target = Path(to)
-    check_target(target, overwrite or _is_ours(target))
+    check_target(target, overwrite or is_ours(target))
     with busy_errors(), disk_errors(target), Staging(target, _identity(adapter)).opened() as staging:
         try:
             staging.write("adapter_config.json", (json.dumps(_config(adapter), indent=2) + "\n").encode())
@@ -103,7 +103,8 @@ def _identity(adapter: SteeringAdapter) -> str:
     return total.hexdigest()
 
 
-def _is_ours(target: Path) -> bool:
+def is_ours(target: Path) -> bool:
+    """Whether a folder was written by such an export, which may replace it."""
     try:
         found = json.loads((target / RECEIPT).read_bytes())
     except (OSError, ValueError):

@@ -20,7 +20,7 @@ from .ordering import deep_enough, in_order
 from .overrides import bind_parameters
 from .registry import Registry
 from .types import Axes
-from .values import POISON, CheckpointValue, ExportValue, ReportValue, node_of
+from .values import POISON, AdapterValue, CheckpointValue, ExportValue, ReportValue, node_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,13 +107,17 @@ def cell_label(name: str, axes: Axes, labels: tuple[object, ...]) -> str:
 def _graph(tables: Mapping[str, Table], lowering: Lowering) -> LabelledGraph:
     roots: dict[str, Node] = {}
     spans: dict[str, Span] = {}
+    written: set[str] = set()
     for name, table in tables.items():
         spans[name] = table.symbol.span
         for cell in table.cells:
             node = None if cell.value is POISON else node_of(cell.value)
             if node is not None:
-                roots[cell_label(name, table.axes, cell.labels)] = node
-    return LabelledGraph(roots, {}, lowering.sources, spans)
+                label = cell_label(name, table.axes, cell.labels)
+                roots[label] = node
+                if isinstance(cell.value, (AdapterValue, CheckpointValue, ExportValue)):
+                    written.add(label)
+    return LabelledGraph(roots, {}, lowering.sources, spans, frozenset(written))
 
 
 def cells_of(table: Table) -> list[tuple[str, Cell]]:
@@ -132,7 +136,7 @@ def _same_outputs(tables: Mapping[str, Table]) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     for table in tables.values():
         for label, cell in cells_of(table):
-            if not isinstance(cell.value, (CheckpointValue, ExportValue, ReportValue)):
+            if not isinstance(cell.value, (AdapterValue, CheckpointValue, ExportValue, ReportValue)):
                 continue
             other, place = first.setdefault(cell.value.path, (label, cell.value.span))
             if other != label:
@@ -141,7 +145,7 @@ def _same_outputs(tables: Mapping[str, Table]) -> list[Diagnostic]:
 
 
 def _written_twice(
-    label: str, value: CheckpointValue | ExportValue | ReportValue, other: str, place: Span
+    label: str, value: AdapterValue | CheckpointValue | ExportValue | ReportValue, other: str, place: Span
 ) -> Diagnostic:
     swept = place == value.span
     return error(
