@@ -31,7 +31,7 @@ from steerlang.weights.dtypes import Float32
 from steerlang.weights.errors import WeightsError
 
 from .editing import materialised
-from .origins import identity_of
+from .origins import identity_of, loads_from
 from .recipes import Value, recipe_of
 from .resources import Resources
 
@@ -87,13 +87,14 @@ def _write_adapter(
 ) -> None:
     shifts = {name: delta.numpy() for name, delta in adapter_shifts(loaded, recipe).items()}
     widths = {name: _inputs_of(loaded.model.get_submodule(name)) for name in shifts}
-    place = str(base.locators.get("path", "")) if base.operation == "model.load" else ""
+    place = loads_from(base) if base.operation == "model.load" else ""
     export_steering_adapter(
         SteeringAdapter(shifts, widths, place),
         target.path,
         check=lambda made: _compared(loaded, recipe, lambda: _with_adapter(loaded, made, base, value)),
         description=description,
         overwrite=target.overwrite,
+        program=target.program,
     )
 
 

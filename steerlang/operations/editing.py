@@ -18,6 +18,7 @@ from steerlang.weights.low_rank import plan_vector
 from steerlang.weights.planning import EditPlan, plan_edit
 
 from .coefficients import Coefficients
+from .origins import base_of_adapter, loads_from
 
 # The result of an input, for coefficients that were learned.
 Value = Callable[[Node], Payload]
@@ -60,8 +61,8 @@ def opened(node: Node) -> tuple[dict[str, Checkpoint], dict[str, Adapter]]:
 
 def trained_on(node: Node, base: str | None) -> str:
     """What an adapter of a task vector names as its base: the model it was taken from, or what its adapters name."""
-    named = [n.locators["name"] for n in node.inputs if n.key == base]
-    said = {n.locators["trained_on"] for n in node.inputs if n.operation == "adapter.load"}
+    named = [loads_from(n) for n in node.inputs if n.key == base]
+    said = {base_of_adapter(n) for n in node.inputs if n.operation == "adapter.load"}
     return named[0] if named else said.pop() if len(said) == 1 else ""
 
 

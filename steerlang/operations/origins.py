@@ -22,3 +22,18 @@ def model_type_of(node: Node) -> str:
             with suppress(OSError, ValueError, AttributeError):
                 return str(json.loads((Path(path) / "config.json").read_bytes()).get("model_type", ""))
     return ""
+
+
+def loads_from(model: Node) -> str:
+    """What a `model.load` node's model is loaded by from anywhere: its id where it comes from the Hugging Face cache,
+    else the whole path of its folder."""
+    place = Path(model.locators["path"])
+    return model.locators["name"] if place.parent.name == "snapshots" else str(place)
+
+
+def base_of_adapter(adapter: Node) -> str:
+    """What an `adapter.load` node's base is loaded by from anywhere. A name in its configuration that is a folder is
+    looked for beside the adapter and above: it is relative to wherever the adapter was trained."""
+    name = adapter.locators["trained_on"]
+    folders = (above / name for above in Path(adapter.locators["path"]).parents) if name else ()
+    return next((str(folder) for folder in folders if (folder / "config.json").is_file()), name)
