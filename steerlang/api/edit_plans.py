@@ -32,7 +32,7 @@ def coverage_of(value: object) -> Coverage | None:
 def _plan(value: object) -> EditPlan | None:
     from steerlang.operations.editing import plan_of, vector_plan_of
 
-    if isinstance(value, CheckpointValue):
+    if isinstance(value, CheckpointValue) and value.node.operation == "model.edit":
         return plan_of(value.node, None, value.dtype, value.exclude)
     if isinstance(value, AdapterValue):
         return vector_plan_of(value.node, value.base)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from steerlang.exports.files import ExportRefused
 from steerlang.language.values import ModelValue, ReportValue
-from steerlang.operations.recipes import identity_of
+from steerlang.operations.origins import identity_of
 from steerlang.reports.gathering import gather
 from steerlang.reports.html import page, write_page
 

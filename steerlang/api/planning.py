@@ -199,9 +199,9 @@ def _vector_lines(
         chosen = "".join(f", {k} = {v}" for k, v in method["options"].items())
         made = f"method {method['name']} (version {method['version']}){chosen}"
         yield made + (f"; tokens {selector_text(options['tokens'])}" if "tokens" in options else "")
-        for capture in node.inputs:
+        for capture in (n for n in node.inputs if n.operation == "capture"):
             model = models.get(capture.inputs[0].key)
-            if model is None or capture.operation != "capture" or not _reads_rows(capture):
+            if model is None or not _reads_rows(capture):
                 continue
             rows = _rows_of(capture.inputs[1])
             found = readings(capture, model, rows, facts)

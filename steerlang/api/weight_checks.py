@@ -59,10 +59,30 @@ def _problems(edits: dict[Node, Symbol]) -> Iterator[Diagnostic]:
 def _problems_of_exports(compiled: Compiled) -> Iterator[Diagnostic]:
     for table in compiled.tables.values():
         for _, cell in cells_of(table):
+            if isinstance(cell.value, (AdapterValue, CheckpointValue)):
+                yield from _problems_of_target(cell.value)
             if isinstance(cell.value, AdapterValue):
                 yield from _problems_of_adapter(cell.value)
             if isinstance(cell.value, CheckpointValue) and cell.value.exclude:
                 yield from _problems_of_checkpoint(cell.value)
+
+
+def _problems_of_target(value: AdapterValue | CheckpointValue) -> Iterator[Diagnostic]:
+    """Something is there already that an export would not replace."""
+    from steerlang.exports import checkpoint, steering_adapter
+    from steerlang.weights.errors import WeightsError
+    from steerlang.weights.staging import check_target
+
+    target = Path(value.path)
+    steered = isinstance(value, CheckpointValue) and value.form == "adapter"
+    is_ours = steering_adapter.is_ours if steered else checkpoint.is_ours
+    read = {n.locators["name"]: Path(n.locators["path"]) for n in walk([value.node]) if "identity" in n.options}
+    try:
+        check_target(target, value.overwrite or is_ours(target), {} if steered else read)
+    except WeightsError as e:
+        yield error(e.code, value.span, e.message, help=e.help, notes=e.notes)
+    except OSError:
+        return  # what cannot be looked at now is said when it is written
 
 
 def _problems_of_checkpoint(value: CheckpointValue) -> Iterator[Diagnostic]:

@@ -65,7 +65,7 @@ def _tried(run: Run, value: Written, label: str, sink: EventSink) -> Path | Diag
 
 def _export(run: Run, value: ExportValue) -> Path | None:
     from steerlang.exports.files import write_export
-    from steerlang.operations.recipes import model_type_of
+    from steerlang.operations.origins import model_type_of
 
     payload = run.payload(value.node)
     if payload is None:

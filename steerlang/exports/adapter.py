@@ -103,7 +103,7 @@ def _config(found: Factored, plan: EditPlan, trained_on: str) -> dict[str, Any]:
     ranks = found.ranks
     common = max(set(ranks.values()), key=list(ranks.values()).count)
     others = {module: rank for module, rank in ranks.items() if rank != common}
-    tasks = {adapter.facts.task for adapter in plan.adapters.values()}
+    tasks = {adapter.facts.task for adapter in plan.adapters.values()} or {_task_of(plan)}
     return {
         "peft_type": "LORA", "task_type": tasks.pop() if len(tasks) == 1 else None,
         "base_model_name_or_path": trained_on or None, "r": common, "lora_alpha": common, "rank_pattern": others,
@@ -111,6 +111,14 @@ def _config(found: Factored, plan: EditPlan, trained_on: str) -> dict[str, Any]:
         "use_rslora": False, "use_dora": False, "modules_to_save": None, "inference_mode": True,
         "fan_in_fan_out": found.transposed,
     }  # fmt: skip
+
+
+def _task_of(plan: EditPlan) -> str | None:
+    """What PEFT calls the task of the base, by which it finds the class that loads it; None where it needs no class
+    of its own, or has no word for the task."""
+    made_for = plan.base.config.get("architectures")
+    causal = isinstance(made_for, list) and any(str(a).endswith(("ForCausalLM", "LMHeadModel")) for a in made_for)
+    return "CAUSAL_LM" if causal else None
 
 
 def _receipt(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from steerlang.weights.staging import Staging, busy_errors, check_target
 from steerlang.weights.writer import FORMAT, write_at
 
 from .checkpoint import RECEIPT, copy_companions, file_digests, is_ours
+from .model_card import checked_table
 
 Change = Callable[[Float32], Float32]
 
@@ -74,7 +75,7 @@ def export_baked(
         except BaseException:
             staging.discard()
             raise
-        staging.write("README.md", _card(found, target.name, program).encode())
+        staging.write("README.md", _card(found, target.name, program, found["inputs"]["base"]["name"]).encode())
         found["files"] = file_digests(staging.folder, {*found["shards"], RECEIPT})
         staging.write(RECEIPT, (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
         staging.publish()
@@ -214,15 +215,13 @@ def _identity(plan: Mapping[str, _Tensor], max_shard_size: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _card(found: Mapping[str, Any], title: str, program: str) -> str:
-    checked: Sequence[tuple[str, Any]] = tuple(found["checked"].items())
+def _card(found: Mapping[str, Any], title: str, program: str, base: str) -> str:
     shown = program.strip() and "```" not in program
     lines = [
-        "---", "library_name: transformers", "tags:", "- steerlang", "- steering", "---", "", f"# {title}", "",
-        f"Steering written into weights by steerlang {found['steerlang']}.", "",
-        f"Made of `{found['inputs']['base']['name']}`.", "", "## What was checked", "", "| | |", "|---|---:|",
-        *(f"| {name.replace('_', ' ')} | {value:.6g} |" for name, value in checked if isinstance(value, int | float)),
-        "", *(["## Program", "", "```steer", program.rstrip(), "```", ""] if shown else []),
+        "---", "library_name: transformers", f"base_model: {json.dumps(base)}", "tags:", "- steerlang", "- steering",
+        "---", "", f"# {title}", "", f"Steering written into weights by steerlang {found['steerlang']}.", "",
+        f"Made of `{base}`.", "", *checked_table(found["checked"]),
+        *(["## Program", "", "```steer", program.rstrip(), "```", ""] if shown else []),
         "`receipt.json` has the digest of every tensor; `steerlang verify` checks this folder against it.", "",
     ]  # fmt: skip
     return "\n".join(lines)

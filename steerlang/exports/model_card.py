@@ -51,6 +51,25 @@ def adapter_card(receipt: Mapping[str, Any], title: str, program: str, trained_o
     return "\n".join(head + parts)
 
 
+def steering_card(receipt: Mapping[str, Any], title: str, program: str, base: str) -> str:
+    """The card of steering that was written as an adapter."""
+    named = [f"base_model: {json.dumps(base)}"] if base else []
+    parts = [
+        "---", "library_name: peft", *named, "tags:", "- steerlang", "- steering", "---", "", f"# {title}", "",
+        f"Steering as a PEFT adapter, made by steerlang {receipt['steerlang']}: it adds constants to the outputs of "
+        "modules (`lora_bias`); its matrices are zero.", "",
+        *([f"Made for `{base}`.", ""] if base else []), *checked_table(receipt["checked"]), *_program(program),
+        "`receipt.json` has the digest of every file; `steerlang verify` checks this folder against it.", "",
+    ]  # fmt: skip
+    return "\n".join(parts)
+
+
+def checked_table(checked: Mapping[str, Any]) -> list[str]:
+    """What was compared before steering in weights was written."""
+    rows = [f"| {name.replace('_', ' ')} | {x:.6g} |" for name, x in checked.items() if isinstance(x, int | float)]
+    return ["## What was checked", "", "| | |", "|---|---:|", *rows, ""]
+
+
 def _inputs(receipt: Mapping[str, Any]) -> list[str]:
     rows = [f"| `{given['name']}` | {_digest(given['digest'])} |" for given in receipt["inputs"].values()]
     counts = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in receipt["counts"].items())

@@ -22,6 +22,7 @@ from steerlang.weights.errors import disk_errors
 from steerlang.weights.staging import Staging, busy_errors, check_target
 
 from .checkpoint import RECEIPT, file_digests
+from .model_card import steering_card
 
 FORMAT = "steerlang.adapter/1"
 WEIGHTS = "adapter_model.safetensors"
@@ -43,10 +44,11 @@ def export_steering_adapter(
     check: Callable[[Path], Mapping[str, Any]],
     description: Mapping[str, Any],
     overwrite: bool = False,
+    program: str = "",
 ) -> dict[str, Any]:
     """Writes the folder beside `to`, has it checked, and renames it; gives its receipt. Raises WeightsError."""
     target = Path(to)
-    check_target(target, overwrite or _is_ours(target))
+    check_target(target, overwrite or is_ours(target))
     with busy_errors(), disk_errors(target), Staging(target, _identity(adapter)).opened() as staging:
         try:
             staging.write("adapter_config.json", (json.dumps(_config(adapter), indent=2) + "\n").encode())
@@ -60,8 +62,9 @@ def export_steering_adapter(
             "steerlang": __version__,
             "steering": dict(description),
             "checked": checked,
-            "files": file_digests(staging.folder, {RECEIPT}),
         }
+        staging.write("README.md", steering_card(found, target.name, program, adapter.base).encode())
+        found["files"] = file_digests(staging.folder, {RECEIPT})
         staging.write(RECEIPT, (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
         staging.publish()
     return found
@@ -103,7 +106,8 @@ def _identity(adapter: SteeringAdapter) -> str:
     return total.hexdigest()
 
 
-def _is_ours(target: Path) -> bool:
+def is_ours(target: Path) -> bool:
+    """Whether a folder was written by such an export, which may replace it."""
     try:
         found = json.loads((target / RECEIPT).read_bytes())
     except (OSError, ValueError):

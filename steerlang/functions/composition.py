@@ -12,6 +12,7 @@ from steerlang.language.signature import Call, Function, Method, MethodChoice, P
 from steerlang.language.types import COEFFICIENTS, MODEL, NUMBER, PATTERN, RULE, TASKVECTOR
 from steerlang.language.values import POISON, CoefficientsSetValue, CoefficientsValue, ModelValue
 
+from .reports import counted
 from .terms import Term
 from .weights import belong, composed_vector, slerped, sources
 
@@ -112,11 +113,12 @@ def _compose(call: Call, low: Lowering) -> Any:
         return POISON
     if any(isinstance(c, CoefficientsSetValue) for c in given):
         return _compose_found(call, low)
-    if len(given) == 1 and len(vectors) > 1:
+    if call.is_alone("coefficients"):
         given = given * len(vectors)
     if len(given) != len(vectors):
-        message = f"{len(given)} coefficients for {len(vectors)} task vectors"
-        low.report(error(codes.ARGUMENT_TYPE, call.where("coefficients"), message, help="give one, or one for each"))
+        message = f"{counted(len(given), 'coefficient')} for {counted(len(vectors), 'task vector')}"
+        help = "a list has one for each; a number without brackets is that of all"
+        low.report(error(codes.ARGUMENT_TYPE, call.where("coefficients"), message, help=help))
         return POISON
     numbers: list[Json] = [dict(c.term) if isinstance(c, CoefficientsValue) else float(c) for c in given]
     choice: MethodChoice = call["method"]
@@ -220,7 +222,7 @@ FUNCTIONS = (
         "weights",
         (Parameter("vectors", ListOf(Value((TASKVECTOR,))), "the task vectors"),),
         (
-            Parameter("coefficients", ListOf(_NUMBERS, single=True), "one for all, or one each", [1.0]),
+            Parameter("coefficients", ListOf(_NUMBERS, single=True), "one for all, or a list of one each", [1.0]),
             Parameter("method", Methods(METHODS), "how they are merged", MethodChoice(METHODS[0], {})),
         ),
         TASKVECTOR,

@@ -160,7 +160,7 @@ _DATA = Parameter("data", ListOf(_ROWS, single=True), "what is learned from; sev
 _HEADS = Parameter(
     "heads",
     ListOf(Value((MODEL,)), single=True),
-    "models whose classifiers are put on the encoder, one for all data or one each; else the model's own",
+    "models whose classifiers are put on the encoder, one for all data or a list of one each; else the model's own",
     (),
 )
 _GRID = [round(i / 20, 2) for i in range(21)]

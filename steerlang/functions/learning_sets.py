@@ -15,6 +15,7 @@ from steerlang.source import Span
 
 from .classifying import head_for
 from .labels import has_labels
+from .reports import counted
 from .texts import can_read
 
 # Objectives that read no labels of classes.
@@ -46,13 +47,14 @@ class Sets:
 
     def learned_from(self) -> list[Json]:
         data, heads = self.call["data"], self.call["heads"]
-        if len(heads) not in (0, 1, len(data)):
-            message = f"{len(heads)} heads for {len(data)} data sets"
-            help = "give one for all, or one for each"
+        shared = len(heads) == 1 and self.call.is_alone("heads")
+        if heads and not shared and len(heads) != len(data):
+            message = f"{counted(len(heads), 'head')} for {counted(len(data), 'data set')}"
+            help = "a list has one for each; a model without brackets is the head of all"
             self.broken = True
             self.low.report(error(codes.ARGUMENT_TYPE, self.call.where("heads"), message, help=help))
             return []
-        each = heads * len(data) if len(heads) == 1 else heads or [None] * len(data)
+        each = heads * len(data) if shared else heads or [None] * len(data)
         return [self._one(d, h, self.call.entry("data", i)) for i, (d, h) in enumerate(zip(data, each, strict=True))]
 
     def document(self, name: str) -> dict[str, Json]:

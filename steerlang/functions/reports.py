@@ -30,3 +30,8 @@ def absent(found: Absent, reference: ModelReference, where: Span, low: Lowering)
         help = (*meant, "`steerlang run` fetches it; `--locked` makes this an error")
         low.report(Diagnostic(codes.NOT_CHECKED, message, Label(where), help=help))
     return POISON
+
+
+def counted(count: int, what: str) -> str:
+    """`1 scale`, `2 scales`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

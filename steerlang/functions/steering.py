@@ -17,6 +17,7 @@ from steerlang.language.types import ACTION, VECTOR
 from steerlang.language.values import POISON, ActionValue, VectorValue, as_selection
 
 from .gates import WHEN
+from .reports import counted
 from .schedules import SCHEDULE, schedule_of
 from .selectors import SITES, TOKENS_STEERED
 
@@ -71,11 +72,14 @@ def _scales(call: Call, low: Lowering, name: str, count: int) -> list[float] | N
     if not name:
         return [1.0] * count
     given = call[name] if isinstance(call[name], list) else [call[name]]
-    if len(given) not in (1, count):
-        message = f"{len(given)} scales for {count} vector{'' if count == 1 else 's'}"
-        low.report(error(codes.ARGUMENT_TYPE, call.where(name), message, help="give one scale, or one for each vector"))
+    if len(given) == 1 and (call.is_alone(name) or name not in call.entries):
+        given = given * count
+    if len(given) != count:
+        message = f"{counted(len(given), 'scale')} for {counted(count, 'vector')}"
+        help = "a list has one for each vector; a number without brackets is that of all"
+        low.report(error(codes.ARGUMENT_TYPE, call.where(name), message, help=help))
         return None
-    return [float(x) for x in (given * count if len(given) == 1 else given)]
+    return [float(x) for x in given]
 
 
 def _sites_fit(call: Call, low: Lowering, vectors: list[VectorValue], reads: tuple[str, ...]) -> bool:
@@ -153,7 +157,7 @@ FUNCTIONS = (
             Parameter(
                 "scale",
                 ListOf(Number(), single=True),
-                "how many units of the vector; one for all or one each",
+                "how many units of the vector; one for all or a list of one each",
                 [1.0],
                 "unit",
             ),

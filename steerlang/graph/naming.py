@@ -18,12 +18,14 @@ class LabelledGraph:
     labels   further names by node key; a node that only stands inside a definition needs none
     sources  what a node reads from outside, by key: `data/manners.jsonl`
     spans    where a label or definition is written, for diagnostics
+    written  labels of what only writes another's result to a file: a node is called after it where nothing else has it
     """
 
     roots: Mapping[str, Node]
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     spans: Mapping[str, Span] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()
 
     def select(self, names: Collection[str] | None) -> dict[str, Node]:
         """The roots that labels or definition names choose, in the order of the roots; all of them for None.
@@ -62,7 +64,7 @@ def definition(label: str) -> str:
 def name_nodes(graph: LabelledGraph) -> Names:
     """Names every node of the graph. The order of the roots does not matter: the next run gives the same names."""
     given: dict[str, list[str]] = {}
-    for label, node in sorted(graph.roots.items()):
+    for label, node in sorted(graph.roots.items(), key=lambda root: (root[0] in graph.written, root[0])):
         given.setdefault(node.key, []).append(label)
     for key, labels in graph.labels.items():
         given.setdefault(key, []).extend(sorted(labels))

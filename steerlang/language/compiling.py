@@ -22,7 +22,7 @@ from .overrides import bind_parameters
 from .points import too_many_points
 from .registry import Registry
 from .types import Axes
-from .values import POISON, node_of
+from .values import POISON, AdapterValue, CheckpointValue, ExportValue, node_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,13 +111,17 @@ def cell_label(name: str, axes: Axes, labels: tuple[object, ...]) -> str:
 def _graph(tables: Mapping[str, Table], lowering: Lowering) -> LabelledGraph:
     roots: dict[str, Node] = {}
     spans: dict[str, Span] = {}
+    written: set[str] = set()
     for name, table in tables.items():
         spans[name] = table.symbol.span
         for cell in table.cells:
             node = None if cell.value is POISON else node_of(cell.value)
             if node is not None:
-                roots[cell_label(name, table.axes, cell.labels)] = node
-    return LabelledGraph(roots, {}, lowering.sources, spans)
+                label = cell_label(name, table.axes, cell.labels)
+                roots[label] = node
+                if isinstance(cell.value, (AdapterValue, CheckpointValue, ExportValue)):
+                    written.add(label)
+    return LabelledGraph(roots, {}, lowering.sources, spans, frozenset(written))
 
 
 def cells_of(table: Table) -> list[tuple[str, Cell]]:

@@ -117,6 +117,11 @@ class Call:
         entries = self.entries.get(name, ())
         return entries[index] if index < len(entries) else self.where(name)
 
+    def is_alone(self, name: str) -> bool:
+        """Whether an argument that may be a list is one value, which then stands for each; `[x]` is a list."""
+        entries = self.entries.get(name, ())
+        return name not in self.written or (len(entries) == 1 and entries[0] == self.spans[name])
+
     def is_written(self, name: str) -> bool:
         return name in self.written
 

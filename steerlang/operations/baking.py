@@ -31,7 +31,8 @@ from steerlang.weights.dtypes import Float32
 from steerlang.weights.errors import WeightsError
 
 from .editing import materialised
-from .recipes import Value, identity_of, recipe_of
+from .origins import identity_of, loads_from
+from .recipes import Value, recipe_of
 from .resources import Resources
 
 ROWS, LENGTH = 4, 12
@@ -86,13 +87,14 @@ def _write_adapter(
 ) -> None:
     shifts = {name: delta.numpy() for name, delta in adapter_shifts(loaded, recipe).items()}
     widths = {name: _inputs_of(loaded.model.get_submodule(name)) for name in shifts}
-    place = str(base.locators.get("path", "")) if base.operation == "model.load" else ""
+    place = loads_from(base) if base.operation == "model.load" else ""
     export_steering_adapter(
         SteeringAdapter(shifts, widths, place),
         target.path,
         check=lambda made: _compared(loaded, recipe, lambda: _with_adapter(loaded, made, base, value)),
         description=description,
         overwrite=target.overwrite,
+        program=target.program,
     )
 
 

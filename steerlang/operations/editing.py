@@ -18,6 +18,7 @@ from steerlang.weights.low_rank import plan_vector
 from steerlang.weights.planning import EditPlan, plan_edit
 
 from .coefficients import Coefficients
+from .origins import base_of_adapter, loads_from
 
 # The result of an input, for coefficients that were learned.
 Value = Callable[[Node], Payload]
@@ -28,8 +29,8 @@ def plan_of(
 ) -> EditPlan:
     """What a `model.edit` node does to every tensor. Raises WeightsError; reads headers only.
 
-    value    gives the results of the node's inputs; without it learned coefficients count as 1, which tells everything
-             but the numbers
+    value    gives the results of the node's inputs; without it learned coefficients count as 1 in their blocks, which
+             tells everything but the numbers
     exclude  patterns of tensors that are left out of the result
     """
     checkpoints, adapters = opened(node)
@@ -60,8 +61,8 @@ def opened(node: Node) -> tuple[dict[str, Checkpoint], dict[str, Adapter]]:
 
 def trained_on(node: Node, base: str | None) -> str:
     """What an adapter of a task vector names as its base: the model it was taken from, or what its adapters name."""
-    named = [n.locators["name"] for n in node.inputs if n.key == base]
-    said = {n.locators["trained_on"] for n in node.inputs if n.operation == "adapter.load"}
+    named = [loads_from(n) for n in node.inputs if n.key == base]
+    said = {base_of_adapter(n) for n in node.inputs if n.operation == "adapter.load"}
     return named[0] if named else said.pop() if len(said) == 1 else ""
 
 
@@ -80,15 +81,16 @@ def learned_by(node: Node, value: Value) -> dict[str, dict[str, float]]:
 
 
 def settled(term: Json, inputs: tuple[Node, ...], value: Value | None) -> Json:
-    """A term in which learned coefficients are replaced by their numbers, or by 1 where these are not known."""
+    """A term in which learned coefficients are replaced by their numbers, or where these are not known by 1 in their
+    blocks."""
     if isinstance(term, list):
         return [settled(t, inputs, value) for t in term]
     if not isinstance(term, Mapping):
         return term
     if term.get("is") == "Learned":
-        if value is None:
-            return 1.0
         source = next(n for n in inputs if n.key == term["of"])
+        if value is None:
+            return {"is": "Within", "blocks": source.options["blocks"]}
         return Coefficients.of(value(source), source).term(int(term["vector"]))  # type: ignore[arg-type]
     return {name: settled(part, inputs, value) for name, part in term.items()}
 

@@ -24,7 +24,7 @@ from steerlang.kernels.quality import Quality, by_layer, quality
 
 from .base import Single, fail, inputs
 from .model_errors import as_diagnostics
-from .recipes import identity_of
+from .origins import identity_of
 from .vector import SteeringVector
 
 Extract = Callable[[Tensor, Tensor], Extraction]

@@ -17,7 +17,8 @@ from steerlang.models.tokens import TokenisedItem, tokenise
 
 from .base import fail
 from .model_errors import as_diagnostics
-from .recipes import identity_of, recipe_of
+from .origins import identity_of
+from .recipes import recipe_of
 from .rendering import tokenised, vocabulary_of, within
 from .resources import Resources
 from .text import text_of

@@ -29,7 +29,8 @@ from steerlang.models.tokens import TokenisedItem, tokenise
 
 from .base import Single, fail
 from .model_errors import as_diagnostics
-from .recipes import identity_of, recipe_of
+from .origins import identity_of
+from .recipes import recipe_of
 from .vector import SteeringVector
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from steerlang.diagnostics import codes
 from steerlang.engine.payload import Payload
-from steerlang.graph.node import Node, walk
+from steerlang.graph.node import Node
 from steerlang.kernels.steering import in_unit
 from steerlang.models import schedules
 from steerlang.models.actions import Ablate, Add, Clamp, Operator, Recipe, Replace, Rotate, SteeringAction
@@ -57,21 +54,6 @@ def recipe_of(node: Node, value: Value) -> tuple[Node, Recipe]:
         actions = [_action(document, vectors) for document in documents] + actions
         node = node.inputs[0]
     return node, tuple(actions)
-
-
-def identity_of(base: Node) -> str:
-    """What names the weights at the bottom of a model: the digest of a checkpoint, or the key of an edit."""
-    return str(base.options["identity"]) if base.operation == "model.load" else base.key
-
-
-def model_type_of(node: Node) -> str:
-    """The kind of the model (`llama`) a result was made with, by the configuration beside its weights, or empty."""
-    for found in walk([node]):
-        path = found.locators.get("path") if found.operation == "model.load" else None
-        if path is not None:
-            with suppress(OSError, ValueError, AttributeError):
-                return str(json.loads((Path(path) / "config.json").read_bytes()).get("model_type", ""))
-    return ""
 
 
 def _action(document: Mapping[str, Any], vectors: list[SteeringVector]) -> SteeringAction:

@@ -16,7 +16,7 @@ from steerlang.graph.facts.vectors.svec import directions, parsed
 from steerlang.graph.node import Node
 
 from .base import Single, fail
-from .recipes import identity_of
+from .origins import identity_of
 from .vector import KIND, SteeringVector
 
 if TYPE_CHECKING:

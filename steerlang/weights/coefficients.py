@@ -15,7 +15,7 @@ from .blocks import BlockIndex, Blocks, index_blocks, layers_of, overlap
 from .checkpoint import Checkpoint
 from .dtypes import Float32
 from .errors import WeightsError, listed, near
-from .patterns import Pattern, matching
+from .patterns import Pattern, matching, selected
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,14 @@ class ByBlock:
         _finite((value for _, value in self.values), "a coefficient")
 
 
-Coefficient = Union[float, Depth, Rules, ByBlock]
+@dataclass(frozen=True, slots=True)
+class Within:
+    """1 in the blocks and 0 outside: coefficients by block whose numbers are not known yet."""
+
+    blocks: Blocks
+
+
+Coefficient = Union[float, Depth, Rules, ByBlock, Within]
 # The factor of the elements `start` to `stop`: one number, or one an element.
 Factor = Union[float, Callable[[int, int], Float32]]
 
@@ -96,6 +103,9 @@ def resolve(coefficient: Coefficient, checkpoint: Checkpoint, tensors: Iterable[
     if isinstance(coefficient, ByBlock):
         index = index_blocks(coefficient.blocks, checkpoint, every)
         return Factors({}, 0.0, index, _by_name(coefficient, index))
+    if isinstance(coefficient, Within):
+        blocks = coefficient.blocks
+        return Factors(dict.fromkeys(selected(blocks.include, blocks.exclude, every), 1.0))
     _finite((coefficient,), "a coefficient")
     return Factors({}, float(coefficient))
 

@@ -22,7 +22,7 @@ from typing import Any, Literal, Union
 from steerlang.diagnostics import codes
 
 from .blocks import Blocks
-from .coefficients import ByBlock, Coefficient, Depth, Rules
+from .coefficients import ByBlock, Coefficient, Depth, Rules, Within
 from .errors import WeightsError
 from .patterns import Pattern
 
@@ -228,7 +228,7 @@ Expression = Union[Edit, Slerp]
 _TERMS = {
     c.__name__: c
     for c in (Difference, Lora, Part, FactorSum, Scaled, Sum, Top, LowRank, Options, Composed, Edit, Slerp, Pattern,
-              Blocks, Depth, Rules, ByBlock)
+              Blocks, Depth, Rules, ByBlock, Within)
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +246,23 @@ def test_vectors_far_longer_than_the_states_are_warned_of(
     if warned:
         assert "`k[s = 1e+30]` adds a vector" in found[0].message
         assert "times as long as the states" in found[0].message
+
+
+def test_what_is_stored_is_shown_and_written_without_torch(project: Path) -> None:
+    text = """model kind = apply(m, add(v, scale = 1.5))
+samples x = generate([m, kind], words, max_new_tokens = 5)
+metric d = distinct(x)
+report page = html(to = "page.html")
+export file = vector_file(v, to = "page.safetensors")
+export other = gguf(v, to = "page.gguf")
+"""
+    assert run(project, text).ok
+    code = """import sys
+from steerlang.api import Settings, load
+done = load("main.steer", settings=Settings(cache_dir="cache", device="cpu")).run()
+assert done.outcome == "done", done.diagnostics
+assert len(done.artifacts) == 3, done.artifacts
+print([name for name in ("torch", "transformers") if name in sys.modules])
+"""
+    found = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, timeout=120)
+    assert (found.stdout.strip(), found.returncode) == ("[]", 0), found.stderr

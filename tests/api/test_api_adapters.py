@@ -226,7 +226,17 @@ def test_sums_of_adapters_are_written_exactly(home: Path, base: dict[str, np.nda
     one, other = weights(home, 'm + lora("sum-ab")'), weights(home, f"m + {vector}")
     assert all(np.allclose(one[n], other[n], atol=1e-5) for n in base)
     config = json.loads((home / "sum-ab" / "adapter_config.json").read_text())
-    assert (config["r"], config["base_model_name_or_path"]) == (5, "m")
+    assert (config["r"], config["base_model_name_or_path"]) == (5, str(home / "m"))
+
+
+def test_an_exported_adapter_loads_from_anywhere(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    peft = pytest.importorskip("peft")
+    export(home, 'export file = adapter(other - m, to = "anywhere", rank = 2)')
+    monkeypatch.chdir(tmp_path)
+    model = peft.AutoPeftModelForCausalLM.from_pretrained(home / "anywhere")
+    assert model.peft_config["default"].base_model_name_or_path == str(home / "m")
+    card = (home / "anywhere" / "README.md").read_text()
+    assert f"base_model: {json.dumps(str(home / 'm'))}" in card
 
 
 def test_what_a_cut_loses_is_said(home: Path) -> None:

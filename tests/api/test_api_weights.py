@@ -69,13 +69,35 @@ def test_a_folder_that_is_not_empty_is_left_alone(what: str, project: Path, tmp_
     folder = project / f"full-{what[:2].strip()}"
     folder.mkdir()
     (folder / "notes.txt").write_text(what)
-    run = load(project, f'export out = checkpoint(both, to = "{folder.name}")').run()
-    (problem,) = [d for d in run.diagnostics if d.is_error]
+    text = f'export out = checkpoint(both, to = "{folder.name}")'
+    with pytest.raises(SteerlangError) as refused:
+        load(project, text)
+    (problem,) = [d for d in refused.value.diagnostics if d.is_error]
     assert problem.code.id == "SL507", problem
     assert folder.name in problem.message
     assert problem.primary is not None
     assert [p.name for p in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_folder_that_is_filled_before_it_is_written_is_left_alone(project: Path) -> None:
+    loaded = load(project, 'export out = checkpoint(both, to = "filled")')
+    folder = project / "filled"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    run = loaded.run()
+    assert [d.code.id for d in run.diagnostics if d.is_error] == ["SL507"]
+    assert [p.name for p in folder.iterdir()] == ["notes.txt"]
     assert not run.ok
+
+
+@pytest.mark.parametrize("form", ["weights", "adapter"])
+def test_a_steered_model_does_not_replace_a_folder_either(form: str, project: Path) -> None:
+    text = """vector v = extract(m, pairs)
+model kind = apply(m, add(v, layers = 1))
+export out = checkpoint(kind, to = "other", form = {})"""
+    with pytest.raises(SteerlangError) as refused:
+        load(project, text.format(form))
+    assert [d.code.id for d in refused.value.diagnostics if d.is_error] == ["SL507"]
 
 
 def test_it_is_replaced_when_told(project: Path) -> None:
@@ -139,3 +161,24 @@ def test_a_plan_counts_tensors(project: Path) -> None:
 def test_a_pattern_that_matches_nothing_is_found_before_a_run(project: Path) -> None:
     with pytest.raises(SteerlangError, match="self_atn"):
         load(project, 'model some = m + blockwise(set(glob("**.self_atn.**"), 1)) * t')
+
+
+def test_what_is_exported_is_called_after_its_definition(project: Path) -> None:
+    text = """vector zz = extract(m, pairs)
+export aa = vector_file(zz, to = "aa.safetensors")
+"""
+    plan = load(project, text).plan().plan
+    assert [e.label for e in plan.entries if e.node.operation == "extract"] == ["zz"]
+
+
+def test_a_plan_counts_what_learned_coefficients_leave_alone(project: Path) -> None:
+    text = """coefficients c = learn(
+  t, on = m, data = words, objective = language_model, steps = 1, blocks = by_module(include = glob("**.mlp.**")),
+)
+model some = m + c * t
+samples x = generate(some, words)
+"""
+    edits = load(project, text).plan().edits["some"]
+    names = direct(project)[0].state_dict()
+    assert set(edits.computed) == {n for n in names if ".mlp." in n}
+    assert set(edits.copied) >= {n for n in names if ".norm" in n}

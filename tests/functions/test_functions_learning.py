@@ -275,3 +275,9 @@ coefficients c = learn(tau, on = pets, data = few, objective = self_training, ep
 export file = coefficients_file(c, to = "c.json")
 """
     assert found(compiled(text, facts=world)) == (["SL463"] if warned else [])
+
+
+def test_heads_in_a_list_are_one_for_each_data_set() -> None:
+    text = LEARN.replace("data = few", "data = [few, held]")
+    one = only(body(f"{text}, heads = [base])"))
+    assert (one.code.id, one.message) == ("SL302", "1 head for 2 data sets")

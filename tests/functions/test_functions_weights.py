@@ -224,6 +224,7 @@ STEERED = 'data pairs = jsonl("pairs.jsonl", source = "rude", target = "polite")
     ('export x = checkpoint(a, to = "out/a")', "is a checkpoint already"),
     ("taskvector x = t / 0", "division by zero"),
     ("taskvector x = compose([t, u], coefficients = [1, 2, 3])", "3 coefficients for 2 task vectors"),
+    ("taskvector x = compose([t, u], coefficients = [1.0])", "1 coefficient for 2 task vectors"),
     ("taskvector x = top(t, keep = 0)", "`keep`"),
     ("taskvector x = top(t, keep = 1.5)", "`keep`"),
     ("taskvector x = compose([t, u], method = ties(density = 2.0))", "density"),
@@ -261,3 +262,7 @@ def test_a_vector_of_the_base_is_refused_on_an_edited_model() -> None:
     assert code == "SL313", message
     accepted(body(STEERED + "model x = apply(base + t, add(v, across = true))"))
     accepted(body(STEERED + "model e = base + t\nvector w = extract(e, pairs)\nmodel x = apply(e, add(w))"))
+
+
+def test_a_bare_coefficient_is_that_of_all() -> None:
+    assert term("compose([t, u], coefficients = 0.5)") == term("compose([t, u], coefficients = [0.5, 0.5])")

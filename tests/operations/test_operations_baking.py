@@ -243,8 +243,9 @@ def test_a_folder_that_computes_something_else_is_not_written(project: Path, mon
 def test_what_is_there_is_not_replaced(project: Path) -> None:
     (project / "full").mkdir()
     (project / "full" / "mine.txt").write_text("mine")
-    run = export(project, "gpt2", KIND, 'checkpoint(kind, to = "full")')
-    assert [d.code for d in run.diagnostics if d.code == codes.OUTPUT_EXISTS]
+    with pytest.raises(SteerlangError) as refused:
+        export(project, "gpt2", KIND, 'checkpoint(kind, to = "full")')
+    assert [d.code for d in refused.value.diagnostics if d.is_error] == [codes.OUTPUT_EXISTS]
     assert [p.name for p in (project / "full").iterdir()] == ["mine.txt"]
 
 

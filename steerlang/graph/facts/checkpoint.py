@@ -52,7 +52,7 @@ def read_checkpoint(folder: Path, name: str) -> Checkpoint | Incomplete | Troubl
 def _no_weights(folder: Path, name: str) -> Incomplete | Trouble:
     files = names_in(folder)
     if (folder / "adapter_config.json").is_file():
-        help = "load the model it was trained on, with `adapter = …`, or read it with `lora(…)`"
+        help = f'add it to its model: `base + lora("{name}")`'
         return bad_model(folder, f"`{name}` holds an adapter, not a model", help)
     loose = [f for f in files if f.endswith(".safetensors")]
     if loose:

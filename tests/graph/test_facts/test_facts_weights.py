@@ -41,6 +41,11 @@ def test_folders_without_safetensors(folder, ask, file, code, said):
     assert found.help
 
 
+def test_an_adapter_is_added_to_its_model(folder, ask):
+    (folder(**{"model.safetensors": None}) / "adapter_config.json").write_bytes(b"{}")
+    assert trouble(ask()).help == ('add it to its model: `base + lora("models/tiny")`',)
+
+
 def test_pickles_beside_safetensors_are_no_trouble(folder, ask):
     (folder() / "pytorch_model.bin").write_bytes(b"x")
     assert isinstance(ask(), ModelFacts)
