@@ -97,7 +97,8 @@ def _samples(name: str, axes: tuple[str, ...], cells: Cells) -> list[SampleTable
     """One table for each set of prompts; usually there is one."""
     by_prompts: dict[tuple[str, ...], list[SampleColumn]] = {}
     for labels, samples in cells.items():
-        column = SampleColumn(labels, tuple(s.completion for s in samples))
+        opened = [s.gate_open for s in samples if s.gate_open is not None]
+        column = SampleColumn(labels, tuple(s.completion for s in samples), sum(opened) if opened else None)
         by_prompts.setdefault(tuple(s.prompt for s in samples), []).append(column)
     return [SampleTable(name, axes, prompts, tuple(columns)) for prompts, columns in by_prompts.items()]
 

@@ -17,6 +17,7 @@ from .findings import (
     Tally,
     VectorTable,
     banded,
+    gate_notes,
     is_random,
     label_text,
     number,
@@ -210,6 +211,7 @@ def _samples(table: SampleTable, screen: Screen) -> list[str]:
     room = screen.width - wide - 4
     chosen, note = _telling(table)
     lines = [_heading(table.name, screen, note)]
+    lines += [screen.paint(f"  {screen.clean(words)}", "dim") for words in gate_notes(table)[:MOST_COMPLETIONS]]
     for i in chosen:
         pairs = [("prompt", table.prompts[i]), *((n, c.completions[i]) for n, c in zip(names, shown, strict=True))]
         block = columns([[n, screen.cut(screen.clean(text.strip()), room)] for n, text in pairs], [False, False])
