@@ -207,7 +207,8 @@ def gate_notes(table: SampleTable) -> list[str]:
     """On how many prompts gates were open, a line for each column with one: `kind: gate open on 12 of 30 prompts`."""
     of = len(table.prompts)
     found = ((point_text(table.axes, c.labels), c.gate_open) for c in table.columns)
-    return [f"{f'{name}: ' if name else ''}gate open on {n} of {of} prompts" for name, n in found if n is not None]
+    unit = "prompt" if of == 1 else "prompts"
+    return [f"{f'{name}: ' if name else ''}gate open on {n} of {of} {unit}" for name, n in found if n is not None]
 
 
 def label_text(axis: str, label: Label) -> str:

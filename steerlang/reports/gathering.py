@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from .coefficient_words import coefficient_facts
 from .edits import edit_table
 from .findings import (
     Artifact,
@@ -122,7 +123,7 @@ def _found(name: str, axes: tuple[str, ...], cells: Cells) -> list[CoefficientTa
         CoefficientTable(
             _name(name, axes, labels), c.vectors, c.blocks, tuple(tuple(float(x) for x in row) for row in c.values),
             tuple(float(step["loss"]) for step in c.history if step.get("loss") is not None),
-            {k: str(v) for k, v in c.found.items() if isinstance(v, (str, int, float))},
+            coefficient_facts(c.found, len(c.history)),
         )
         for labels, c in cells.items() if hasattr(c, "history")
     ]  # fmt: skip

@@ -231,8 +231,8 @@ def _telling(table: SampleTable) -> tuple[list[int], str]:
     kinds = [len({c.completions[i] for c in table.columns}) for i in range(total)]
     chosen = sorted(sorted(range(total), key=lambda i: (-kinds[i], i))[:MOST_PROMPTS])
     differing = sum(k > 1 for k in kinds)
-    note = f"{total} prompts" + (f", {differing} with differing texts" if len(table.columns) > 1 else "")
-    return chosen, note
+    prompts = f"{total} prompt{'s' * (total != 1)}"
+    return chosen, prompts + (f", {differing} with differing texts" if len(table.columns) > 1 else "")
 
 
 # ---- expectations, files, summary ----------------------------------------------------------------------------------
