@@ -40,9 +40,13 @@ FAMILIES = {
     "controls": "What an effect is held against. [Measuring honestly](measuring.md) says why.",
     "choosing": "Points of a sweep, chosen by what was measured.",
     "weights": "Differences of weights, and models made of them.",
-    "composition": "Several task vectors as one.",
+    "composition": "Coefficients by block, and several task vectors as one. Formulas: [composing](methods/compose.md).",
+    "blocks": "Which weights share a coefficient that is [learned](methods/learn_blocks.md).",
     "exports": "Files. They stand as the value of an `export`; `html` as that of a `report`.",
 }
+
+# Families whose name alone would not tell what they are.
+TITLES = {"weights": "Task vectors and edits", "blocks": "Blocks of weights"}
 
 # Results that depend on the arguments.
 RESULTS = {
@@ -88,7 +92,7 @@ def functions_page() -> str:
         *_table(("kind", "value", "example"), (_kind(k, found) for k in found.kinds.values())),
     ]
     for family, functions in groupby(found.functions.values(), key=lambda f: f.family):
-        lines += ["", f"## {family.capitalize()}"]
+        lines += ["", f"## {TITLES.get(family, family.capitalize())}"]
         lines += ["", FAMILIES[family]] if family in FAMILIES else []
         if family == "selectors":
             lines += _selector_words()
@@ -186,7 +190,7 @@ def _spelled(value: Any) -> str:
         return str(value["select"])
     if isinstance(value, (list, tuple)) and len(value) == 1:
         return _spelled(value[0])
-    return str(value)
+    return str(value).encode("unicode_escape").decode() if isinstance(value, str) else str(value)
 
 
 def _details(parameter: Parameter) -> Iterator[str]:

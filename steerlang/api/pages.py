@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steerlang.exports.files import ExportRefused
+from steerlang.language.compiling import cells_of
 from steerlang.language.values import ModelValue, ReportValue
 from steerlang.operations.origins import identity_of
 from steerlang.reports.gathering import gather
@@ -35,8 +36,12 @@ def _provenance(run: Run) -> dict[str, str]:
     from .running import versions
 
     found = versions()
-    for table in run.program.compiled.tables.values():
-        for cell in table.cells:
-            if isinstance(cell.value, ModelValue):
-                found[f"model {cell.value.name}"] = identity_of(cell.value.base)
+    tables = run.program.compiled.tables.values()
+    models = [(label, c.value) for t in tables for label, c in cells_of(t) if isinstance(c.value, ModelValue)]
+    # An edited model is called as the program calls it: what it is made of is long, and stands in the program.
+    called = {
+        m.base.key: label for label, m in reversed(models) if m.node is m.base and m.base.operation != "model.load"
+    }
+    for _, model in models:
+        found[f"model {called.get(model.base.key, model.name)}"] = identity_of(model.base)
     return found

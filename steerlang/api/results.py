@@ -90,12 +90,13 @@ def _shown(value: float | bool | None) -> str:
 
 @dataclass(frozen=True)
 class Sample:
-    """One generated text."""
+    """One generated text. `gate_open` says whether some gate of the model was open on it; None without gates."""
 
     prompt: str
     completion: str
     tokens: int
     finished: bool
+    gate_open: bool | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,4 +285,7 @@ def _plain(value: object, payload: Payload) -> Any:
 
 
 def samples_of(payload: Payload) -> list[Sample]:
-    return [Sample(r["prompt"], r["completion"], len(r["completion_ids"]), r["finish"] == "end") for r in payload.rows]
+    return [
+        Sample(r["prompt"], r["completion"], len(r["completion_ids"]), r["finish"] == "end", r.get("gate_open"))
+        for r in payload.rows
+    ]

@@ -22,7 +22,7 @@ from steerlang.language.values import ConditionValue
 from .receipts import keep_receipts
 from .results import ExpectationResult, Run
 from .settings import SteerlangError
-from .warnings import doubtful_vectors, partly_steered, strong_actions
+from .warnings import doubtful_vectors, idle_gates, partly_steered, strong_actions
 from .writing import write_files
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _check_vision(plan: Plan) -> None:
 
 def _warn(run: Run, sink: EventSink) -> None:
     """Say which extracted vectors are not to be trusted unseen, and what was steered in part or too strongly."""
-    for diagnostic in (*doubtful_vectors(run), *partly_steered(run), *strong_actions(run)):
+    for diagnostic in (*doubtful_vectors(run), *partly_steered(run), *idle_gates(run), *strong_actions(run)):
         run.found.append(diagnostic)
         sink.emit(DiagnosticEvent(diagnostic=diagnostic))
 

@@ -95,6 +95,25 @@ def partly_steered(run: Run) -> Iterator[Diagnostic]:
                 )
 
 
+def idle_gates(run: Run) -> Iterator[Diagnostic]:
+    """Warnings of samples on whose prompts the gates of a model were never open, or always."""
+    for table in run.program.compiled.tables.values():
+        for label, cell in cells_of(table):
+            payload = run.payload(cell.value.node) if isinstance(cell.value, SamplesValue) else None
+            gate: Any = payload.meta.get("gate") if payload is not None else None
+            if not gate or gate["of"] < 2 or 0 < gate["open"] < gate["of"]:
+                continue
+            none = gate["open"] == 0
+            what = "none" if none else "all"
+            effect = "this is the base model's text" if none else "the gate changes nothing here"
+            yield Diagnostic(
+                codes.IDLE_GATE,
+                f"the gate of `{label}` was open on {what} of {gate['of']} prompts: {effect}",
+                Label(cell.symbol.span),
+                help=("sweep over the threshold and measure `open_share` of texts of both kinds",),
+            )
+
+
 def _of_vector(label: str, vector: SteeringVector, where: Label) -> Iterator[Diagnostic]:
     found = _judge(label, vector)
     if found is not None:

@@ -153,6 +153,7 @@ MIXED_TOKENS = _warning("SL716", "mixed-tokens", "two sides of a direction were 
 CONSTANT_GATE = _warning("SL720", "constant-gate", "a gate compares a number with one that it can never cross")
 SCHEDULE_ON_PROMPT = _warning("SL721", "schedule-on-prompt", "a schedule over generated tokens, on the prompt alone")
 UNDONE_ACTION = _warning("SL722", "undone-action", "what an action does is undone by a later one at the same place")
+IDLE_GATE = _warning("SL723", "idle-gate", "a gate was open on none of the prompts, or on all of them")
 FORMAT_LOSS = _warning("SL725", "format-loss", "a file format cannot hold all that a vector is")
 UNKNOWN_ORIGIN = Code("SL726", "unknown-origin", Severity.NOTE, "a vector file does not say whose it is")
 

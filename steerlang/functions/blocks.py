@@ -99,14 +99,14 @@ _EXCLUDE = Parameter("exclude", _PATTERNS, "tensors that have none, and stay as 
 
 
 def _plain(name: str, what: str, help: str) -> Function:
-    return Function(name, help, "weights", (), (_INCLUDE, _EXCLUDE), BLOCKS, _by(what))
+    return Function(name, help, "blocks", (), (_INCLUDE, _EXCLUDE), BLOCKS, _by(what))
 
 
 FUNCTIONS = (
     Function(
         "by_tensor",
         "a block for each tensor",
-        "weights",
+        "blocks",
         (),
         (
             _INCLUDE,
@@ -131,7 +131,7 @@ FUNCTIONS = (
     Function(
         "random_parts",
         "each entry of a tensor falls in one of K parts at random, a block each",
-        "weights",
+        "blocks",
         (Parameter("k", Number(2, integer=True), "how many parts each tensor has"),),
         (_INCLUDE, _EXCLUDE, Parameter("seed", Number(0, integer=True), "which random parts", 0)),
         BLOCKS,

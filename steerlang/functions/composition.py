@@ -170,7 +170,7 @@ FUNCTIONS = (
     Function(
         "glob",
         "tensor names by wildcards: `*` one segment, `**` any number, `{a,b}` either",
-        "weights",
+        "composition",
         (_PATTERN,),
         (),
         PATTERN,
@@ -179,7 +179,7 @@ FUNCTIONS = (
     Function(
         "regex",
         "tensor names by a regular expression, matched whole",
-        "weights",
+        "composition",
         (_PATTERN,),
         (),
         PATTERN,
@@ -188,7 +188,7 @@ FUNCTIONS = (
     Function(
         "set",
         "a number for the tensors that a pattern matches",
-        "weights",
+        "composition",
         (Parameter("pattern", Value((PATTERN,)), "which tensors"), Parameter("value", Number(), "their coefficient")),
         (),
         RULE,
@@ -197,7 +197,7 @@ FUNCTIONS = (
     Function(
         "blockwise",
         "coefficients by pattern; patterns do not overlap and each matches",
-        "weights",
+        "composition",
         (Parameter("rules", Value((RULE,)), "`set(pattern, value)`", many=True),),
         (Parameter("rest", Number(), "the coefficient of all other tensors", 0.0),),
         COEFFICIENTS,
@@ -206,7 +206,7 @@ FUNCTIONS = (
     Function(
         "over_depth",
         "a coefficient that runs over the layers, piecewise linear",
-        "weights",
+        "composition",
         (Parameter("points", ListOf(Number()), "values at equal distances from the first layer to the last"),),
         (
             Parameter(
@@ -219,7 +219,7 @@ FUNCTIONS = (
     Function(
         "compose",
         "several task vectors made one",
-        "weights",
+        "composition",
         (Parameter("vectors", ListOf(Value((TASKVECTOR,))), "the task vectors"),),
         (
             Parameter("coefficients", ListOf(_NUMBERS, single=True), "one for all, or a list of one each", [1.0]),
@@ -231,7 +231,7 @@ FUNCTIONS = (
     Function(
         "slerp",
         "a model between two models: spherical interpolation, tensor by tensor",
-        "weights",
+        "composition",
         (
             Parameter("first", Value((MODEL,)), "the model at t = 0"),
             Parameter("second", Value((MODEL,)), "the model at t = 1"),

@@ -86,6 +86,33 @@ def _logit_difference(call: Call, low: Lowering) -> Any:
     return MetricValue(node)
 
 
+def _open_share(call: Call, low: Lowering) -> Any:
+    model = call["models"]
+    if not scores_texts(model, call.where("models"), "the share of texts on which a gate is open", low):
+        return POISON
+    if not reads_plainly(model, call.where("models"), low):
+        return POISON
+    if not _is_gated(model):
+        message = f"no action of `{model.name}` has a gate, so there is nothing to be open"
+        low.report(
+            error(codes.ARGUMENT_TYPE, call.where("models"), message, help="give a model with `when = …`, and no other")
+        )
+        return POISON
+    inputs = (model.node, call["texts"].node)
+    return MetricValue(low.node("metric.open_share", {}, inputs, "metric", group=_score_group(model)))
+
+
+def _is_gated(model: ModelValue) -> bool:
+    """Whether any action has a gate, in this `apply` or one below it."""
+    node = model.node
+    while node is not model.base:
+        actions: Any = node.options.get("actions", ())
+        if any(document.get("when") is not None for document in actions):
+            return True
+        node = node.inputs[0]
+    return False
+
+
 def _score_group(model: ModelValue) -> str:
     return f"score:{model.base.key}:{model.node.key}"
 
@@ -237,5 +264,14 @@ FUNCTIONS = (
         ),
         METRIC,
         _logit_difference,
+    ),
+    Function(
+        "open_share",
+        "the share of texts on which some gate of a model is open, on one token at least",
+        "metrics",
+        (_MODELS, Parameter("texts", Data((TEXTS,)), "the texts read")),
+        (),
+        METRIC,
+        _open_share,
     ),
 )

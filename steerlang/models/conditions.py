@@ -49,6 +49,7 @@ class Conditions:
         self._masks: list[Mask | Whole | None] = [EVERY if c.gate is None else None for c in conditions]
         self._plain: list[Mask | Whole] = [EVERY] * len(self.conditions)  # without their gates
         self._numbers: dict[int, Tensor] = {}
+        self._admits: dict[int, Tensor] = {}  # where each gate was open in the last pass, [B, 1] or [B, T]
         self._waiting: dict[int, set[int]] = {}  # condition → readings that are still to come in this pass
         self._view: PassView | None = None
         self._prompt: Tensor | None = None
@@ -65,6 +66,7 @@ class Conditions:
         """The masks of a pass that begins, as far as they are known."""
         self._view, self._prompt = view, None
         self._waiting.clear()
+        self._admits.clear()
         if not view.after_prompt:
             self._numbers.clear()
         for i, condition in enumerate(self.conditions):
@@ -115,12 +117,24 @@ class Conditions:
         assert self._view is not None
         batch = self._view.positions.shape[0]
         numbers = {self.readings[n]: repeated(self._numbers[n], batch, "gates") for n in self._needs[i]}
-        admits = gate.decide(numbers)[..., None]
+        self._admits[i] = gate.decide(numbers)
+        admits = self._admits[i][..., None]
         plain = self._plain[i]
         if isinstance(plain, Whole):
             self._masks[i] = Mask(admits, admits.to(self._dtype))
         else:
             self._masks[i] = Mask(plain.where & admits, plain.weight * admits, plain.factor)
+
+    def opened(self, lengths: Tensor) -> Tensor:
+        """On which rows of the last pass some gate was open, on one token at least of the first ``lengths [B]``:
+        ``[B]``, bool."""
+        assert self._view is not None
+        positions = self._view.positions
+        real = (positions >= 0) & (positions < lengths[:, None])
+        found = torch.zeros(positions.shape[0], dtype=torch.bool, device=positions.device)
+        for admits in self._admits.values():
+            found |= (admits & real).any(-1)
+        return found
 
     def _unknown(self, i: int) -> Mask | Whole:
         gate = self.conditions[i].gate

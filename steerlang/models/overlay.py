@@ -125,6 +125,15 @@ class Overlay:
         """The token scopes that occur; those by text need marks."""
         return tuple(dict.fromkeys(condition.scope for condition in self._conditions.conditions))
 
+    @property
+    def gated(self) -> bool:
+        """Whether any action has a gate."""
+        return any(condition.gate is not None for condition in self._conditions.conditions)
+
+    def opened(self, lengths: Sequence[int]) -> Tensor:
+        """On which rows of the last pass, on one of their first ``lengths`` tokens at least, some gate was open."""
+        return self._conditions.opened(torch.as_tensor(lengths, device=self._loaded.device))
+
     def _checked(self, rows: Tensor | Sequence[int] | None) -> Tensor | None:
         if rows is None:
             return None

@@ -124,6 +124,23 @@ def mean_kl(
     return mean
 
 
+def gates_opened(
+    loaded: LoadedModel, texts: Sequence[ScoredText], recipe: Recipe, *, batch_tokens: int = 4096
+) -> NDArray[np.bool_] | None:
+    """On which texts some gate of a recipe is open, on one token at least: ``[n]``; None for a recipe without gates.
+
+    As in generation: gates of the prompt are decided on the prompt; of a completion all tokens but the last are read.
+    """
+    overlay = _checked_overlay(loaded, texts, (recipe,), None)
+    if not overlay.gated:
+        return None
+    found = np.zeros(len(texts), dtype=bool)
+    for group, _ in _final_states(loaded, texts, overlay, None, batch_tokens):
+        read = [len(texts[i].prompt) + max(len(texts[i].completion) - 1, 0) for i in group]
+        found[group] = overlay.opened(read).cpu().numpy()
+    return found
+
+
 def _check_usable(values: NDArray[np.float64]) -> None:
     """NaN comes of logits that are not finite; −∞ is a token that the model rules out."""
     bad = np.flatnonzero(np.isnan(values))

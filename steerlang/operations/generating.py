@@ -13,6 +13,7 @@ from steerlang.models.actions import Recipe
 from steerlang.models.generation import Generated, Sampling, generate
 from steerlang.models.loading import LoadedModel
 from steerlang.models.prompts import without_text
+from steerlang.models.scoring import ScoredText, gates_opened
 from steerlang.models.tokens import TokenisedItem, tokenise
 
 from .base import fail
@@ -61,7 +62,27 @@ def _together(tasks: Sequence[Task], context: Context, resources: Resources) -> 
     meta = {"identity": identity_of(base), "vocabulary": vocabulary_of(loaded.tokenizer)}
     for number, task in enumerate(tasks):
         said = {**meta, "unmatched": unmatched[number]} if unmatched[number] else meta
-        yield task.node, _payload(task, said, rows, prompts, made[number * count : (number + 1) * count])
+        own = made[number * count : (number + 1) * count]
+        opened = _opened(loaded, recipes[number], prompts, own, resources.reading_tokens(loaded))
+        if opened is not None:
+            said = {**said, "gate": {"open": sum(opened), "of": count}}
+        yield task.node, _payload(task, said, rows, prompts, own, opened)
+
+
+def _opened(
+    loaded: LoadedModel,
+    recipe: Recipe,
+    prompts: Sequence[TokenisedItem],
+    made: Sequence[Generated],
+    batch_tokens: int,
+) -> list[bool] | None:
+    """On which prompts some gate was open while they or their replies were read, from one more pass over both; None
+    where no action has a gate, and for models with an encoder, which read the two apart."""
+    if loaded.layout.encoder is not None or all(action.gate is None for action in recipe):
+        return None
+    texts = [ScoredText(prompt, reply.ids) for prompt, reply in zip(prompts, made, strict=True)]
+    found = gates_opened(loaded, texts, recipe, batch_tokens=batch_tokens)
+    return None if found is None else [bool(x) for x in found]
 
 
 def _unmatched(recipe: Recipe, prompts: Sequence[TokenisedItem]) -> dict[str, int]:
@@ -90,8 +111,9 @@ def _payload(
     rows: Sequence[dict[str, Any]],
     prompts: Sequence[TokenisedItem],
     made: Sequence[Generated],
+    opened: Sequence[bool] | None,
 ) -> Payload:
-    found = tuple(
+    found = [
         {
             "id": row["id"],
             "prompt": row.get("shown", text_of(row)),
@@ -101,8 +123,10 @@ def _payload(
             "finish": reply.finish,
         }
         for row, item, reply in zip(rows, prompts, made, strict=True)
-    )
-    return Payload("samples", {**meta, "method": task.node.options["method"]}, rows=found)
+    ]
+    if opened is not None:
+        found = [{**row, "gate_open": is_open} for row, is_open in zip(found, opened, strict=True)]
+    return Payload("samples", {**meta, "method": task.node.options["method"]}, rows=tuple(found))
 
 
 def continue_texts(

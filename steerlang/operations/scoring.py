@@ -12,7 +12,7 @@ from steerlang.engine.payload import Payload
 from steerlang.graph.node import Node
 from steerlang.models.actions import Recipe
 from steerlang.models.loading import LoadedModel
-from steerlang.models.scoring import ScoredText, log_likelihoods, mean_kl, next_token_logits
+from steerlang.models.scoring import ScoredText, gates_opened, log_likelihoods, mean_kl, next_token_logits
 from steerlang.models.tokens import TokenisedItem, tokenise
 
 from .base import Single, fail
@@ -103,6 +103,16 @@ def _logit_difference(task: Task, context: Context) -> Payload:
     return mean_of([float(row[target] - row[source]) for row in logits]).payload()
 
 
+def _open_share(task: Task, context: Context) -> Payload:
+    """The share of texts on which some gate of the model is open, on one token at least."""
+    with as_diagnostics():
+        loaded, _, recipe, resources = _model(task, task.node.inputs[0], context)
+        items = tokenised(loaded.tokenizer, task.value(task.node.inputs[1]).rows, "text", answer=False)
+        texts = [ScoredText(item, ()) for item in items]
+        found = gates_opened(loaded, texts, recipe, batch_tokens=resources.reading_tokens(loaded))
+    return mean_of([] if found is None else [float(x) for x in found]).payload()
+
+
 def _first_token(loaded: LoadedModel, text: str) -> int:
     ids = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
     if not ids:
@@ -114,4 +124,5 @@ OPERATIONS = {
     "metric.perplexity": Single(_perplexity),
     "metric.kl_from": Single(_kl_from),
     "metric.logit_difference": Single(_logit_difference),
+    "metric.open_share": Single(_open_share),
 }

@@ -10,8 +10,11 @@ from .svg import Mark, Point, Series, chart, strip
 MOST_SERIES = 8
 
 
-def curves(table: MetricTable) -> str:
-    """The chart of a metric over a sweep; without one, its models beside the range of random directions; else empty."""
+def curves(table: MetricTable, chosen: Sequence[tuple[str, str]] = ()) -> str:
+    """The chart of a metric over a sweep; without one, its models beside the range of random directions; else empty.
+
+    chosen  names of points that were chosen while running and the points, `s = 0.1`: marked where they are on the chart
+    """
     table = banded(table)
     axis = sweep_axis(table)
     if axis is None:
@@ -21,7 +24,14 @@ def curves(table: MetricTable) -> str:
     for row in table.rows:
         groups.setdefault(tuple(x for i, x in enumerate(row.labels) if i != axis), []).append(row)
     series = [Series(point_text(names, rest) or table.name, _points(rows, axis)) for rest, rows in groups.items()]
-    return chart(series[:MOST_SERIES], f"{table.name} over {table.axes[axis]}", table.axes[axis])
+    name = table.axes[axis]
+    places = {f"{name} = {r.labels[axis]}": float(str(r.labels[axis])) for r in table.rows}
+    at: dict[float, list[str]] = {}
+    for choice, point in chosen:
+        if point in places:
+            at.setdefault(places[point], []).append(choice)
+    marked = [(x, ", ".join(names)) for x, names in at.items()]
+    return chart(series[:MOST_SERIES], f"{table.name} over {name}", name, table.name, marked)
 
 
 def _beside_random(table: MetricTable) -> str:

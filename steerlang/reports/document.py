@@ -43,7 +43,9 @@ def _metric(table: MetricTable) -> dict[str, Any]:
 
 def _samples(table: SampleTable) -> dict[str, Any]:
     columns = [
-        {"at": dict(zip(table.axes, c.labels, strict=True)), "completions": list(c.completions)} for c in table.columns
+        {"at": dict(zip(table.axes, c.labels, strict=True)), "completions": list(c.completions)}
+        | ({} if c.gate_open is None else {"gate": {"open": c.gate_open, "of": len(table.prompts)}})
+        for c in table.columns
     ]
     return {"name": table.name, "axes": list(table.axes), "prompts": list(table.prompts), "columns": columns}
 

@@ -105,7 +105,7 @@ def edits_html(tables: Sequence[EditTable]) -> str:
 
 
 def _details(table: EditTable) -> str:
-    """Norms by block, one column a task vector, folded away; and the pairs."""
+    """Norms by block, one column a task vector, and how task vectors lie to each other: two tables, folded away."""
     from .html_sections import grid
 
     blocks = list(dict.fromkeys([*table.by_block, *(b for _, own in table.vectors.values() for b in own)]))
@@ -114,8 +114,14 @@ def _details(table: EditTable) -> str:
         [b, number(table.by_block.get(b)), *(number(own.get(b)) for _, own in table.vectors.values())] for b in blocks
     ]
     whole = ["all", number(table.norm), *(number(norm) for norm, _ in table.vectors.values())]
-    shown = grid(heads, [whole, *rows], 1)
+    name = f"<code>{escape(table.name)}</code>"
+    shown = _fold(f"norms of {name} by block", grid(heads, [whole, *rows], 1))
     pairs = [[a, b, number(cosine), _share(conflict)] for a, b, cosine, conflict in table.pairs]
     if pairs:
-        shown += grid(["task vector", "and", "cosine", "signs that conflict"], pairs, 2)
-    return f"<details><summary>norms of <code>{escape(table.name)}</code> by block</summary>\n{shown}\n</details>"
+        lying = grid(["task vector", "and", "cosine", "signs that conflict"], pairs, 2)
+        shown += _fold(f"cosines and sign conflicts of the task vectors of {name}", lying)
+    return shown
+
+
+def _fold(summary: str, content: str) -> str:
+    return f"<details><summary>{summary}</summary>\n{content}\n</details>\n"

@@ -52,10 +52,14 @@ class MetricTable:
 
 @dataclass(frozen=True)
 class SampleColumn:
-    """What was generated at one point of the axes: completions in the order of the table's prompts."""
+    """What was generated at one point of the axes: completions in the order of the table's prompts.
+
+    gate_open  on how many prompts some gate of the model was open, None where it has none
+    """
 
     labels: Labels
     completions: tuple[str, ...]
+    gate_open: int | None = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,14 @@ def _together(rows: Sequence[MetricRow], rest: Labels, at: int) -> MetricRow:
     name = f"{len(rows)} random: mean, range"
     labels = (*rest[:at], name, *rest[at:])
     return MetricRow(labels, sum(values) / len(values), (min(values), max(values)), rows[0].count)
+
+
+def gate_notes(table: SampleTable) -> list[str]:
+    """On how many prompts gates were open, a line for each column with one: `kind: gate open on 12 of 30 prompts`."""
+    of = len(table.prompts)
+    found = ((point_text(table.axes, c.labels), c.gate_open) for c in table.columns)
+    unit = "prompt" if of == 1 else "prompts"
+    return [f"{f'{name}: ' if name else ''}gate open on {n} of {of} {unit}" for name, n in found if n is not None]
 
 
 def label_text(axis: str, label: Label) -> str:

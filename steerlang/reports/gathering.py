@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from .coefficient_words import coefficient_facts
 from .edits import edit_table
 from .findings import (
     Artifact,
@@ -97,7 +98,8 @@ def _samples(name: str, axes: tuple[str, ...], cells: Cells) -> list[SampleTable
     """One table for each set of prompts; usually there is one."""
     by_prompts: dict[tuple[str, ...], list[SampleColumn]] = {}
     for labels, samples in cells.items():
-        column = SampleColumn(labels, tuple(s.completion for s in samples))
+        opened = [s.gate_open for s in samples if s.gate_open is not None]
+        column = SampleColumn(labels, tuple(s.completion for s in samples), sum(opened) if opened else None)
         by_prompts.setdefault(tuple(s.prompt for s in samples), []).append(column)
     return [SampleTable(name, axes, prompts, tuple(columns)) for prompts, columns in by_prompts.items()]
 
@@ -121,7 +123,7 @@ def _found(name: str, axes: tuple[str, ...], cells: Cells) -> list[CoefficientTa
         CoefficientTable(
             _name(name, axes, labels), c.vectors, c.blocks, tuple(tuple(float(x) for x in row) for row in c.values),
             tuple(float(step["loss"]) for step in c.history if step.get("loss") is not None),
-            {k: str(v) for k, v in c.found.items() if isinstance(v, (str, int, float))},
+            coefficient_facts(c.found, len(c.history)),
         )
         for labels, c in cells.items() if hasattr(c, "history")
     ]  # fmt: skip

@@ -14,6 +14,8 @@ from html import escape
 from .findings import CoefficientTable, number
 
 CELL, ROW, HEAD, NAME = 22, 18, 34, 7
+NUMBERED = 60  # up to so many cells say their numbers in print too, and are wider for it
+WIDER, BAR = 46, 16
 # The first number between dots is the layer: `model.layers.3.mlp.up_proj.weight`.
 _LAYER = re.compile(r"(?P<before>.*?\.)(?P<layer>\d+)(?:\.(?P<after>.*))?")
 _INSIDE = re.compile(r"\[(?:random|part|row|column) [^\]]*\]$")
@@ -57,30 +59,58 @@ def heatmaps(table: CoefficientTable) -> str:
         "</figure>"
         for name, row in zip(table.vectors, table.values, strict=True)
     )
-    note = f"colours reach from {number(-largest)} to {number(largest)}; each cell says its number"
-    return f'<div class="heat">{"".join(panels)}</div>\n<p class="soft">{escape(note)}</p>'
+    note = "a cell's number, or mean and range, shows where the pointer rests"
+    return f'<div class="heat">{"".join(panels)}</div>\n{_bar(largest)}\n<p class="soft">{note}</p>'
+
+
+def _bar(largest: float) -> str:
+    """Which colour stands for which number."""
+    steps = 21
+    width = steps * BAR + 40
+    parts = [f'<svg class="heatmap bar" viewBox="0 0 {width} 40" width="{width}" height="40" role="img">']
+    for i in range(steps):
+        share = 2 * i / (steps - 1) - 1
+        color = "c0" if share >= 0 else "c1"
+        place = f'x="{20 + i * BAR}" y="2" width="{BAR}" height="14"'
+        parts.append(f'<rect class="heat {color}" {place} fill-opacity="{abs(share):.2f}"/>')
+    for i, value in ((0, -largest), (steps // 2, 0.0), (steps - 1, largest)):
+        parts.append(f'<text x="{20 + BAR * (i + 0.5):.0f}" y="32" text-anchor="middle">{number(value)}</text>')
+    return "".join([*parts, f'<rect class="rim" x="20" y="2" width="{steps * BAR}" height="14"/></svg>'])
 
 
 def _panel(grid: Grid, largest: float) -> str:
     shown = _short(grid.kinds)
     left = 12 + NAME * max((len(name) for name in shown), default=0)
-    width, height = left + CELL * len(grid.layers) + 8, HEAD + ROW * len(grid.kinds) + 4
+    numbered = len(grid.cells) <= NUMBERED
+    cell = WIDER if numbered else CELL
+    width, height = left + cell * len(grid.layers) + 8, HEAD + ROW * len(grid.kinds) + 4
     parts = [f'<svg class="heatmap" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">']
     for column, layer in enumerate(grid.layers):
         words = "–" if layer is None else str(layer)
-        parts.append(f'<text x="{left + CELL * (column + 0.5):.0f}" y="{HEAD - 8}" text-anchor="middle">{words}</text>')
+        middle = left + cell * (column + 0.5) - 1
+        parts.append(f'<text x="{middle:.0f}" y="{HEAD - 8}" text-anchor="middle">{words}</text>')
     for row, (kind, words) in enumerate(zip(grid.kinds, shown, strict=True)):
         y = HEAD + ROW * row
         parts.append(f'<text x="{left - 6}" y="{y + ROW - 5}" text-anchor="end">{escape(words)}</text>')
         parts += [
-            _cell(left + CELL * column, y, kind, layer, grid.cells[kind, layer], largest)
-            for column, layer in enumerate(grid.layers)
+            _cell(Box(left + cell * i, y, cell - 2, numbered), kind, layer, grid.cells[kind, layer], largest)
+            for i, layer in enumerate(grid.layers)
             if (kind, layer) in grid.cells
         ]
     return "".join([*parts, "</svg>"])
 
 
-def _cell(x: int, y: int, kind: str, layer: int | None, values: tuple[float, ...], largest: float) -> str:
+@dataclass(frozen=True)
+class Box:
+    """Where a cell is drawn, and whether its number is printed in it."""
+
+    x: int
+    y: int
+    width: int
+    numbered: bool
+
+
+def _cell(box: Box, kind: str, layer: int | None, values: tuple[float, ...], largest: float) -> str:
     """One place: its mean decides the colour, its text tells the range."""
     mean = math.fsum(values) / len(values)
     strength = abs(mean) / largest if largest > 0 else 0.0
@@ -88,11 +118,21 @@ def _cell(x: int, y: int, kind: str, layer: int | None, values: tuple[float, ...
     spread = f"{number(min(values))} … {number(max(values))} ({len(values)} blocks)"
     words = number(mean) if len(values) == 1 else spread
     color = "c0" if mean >= 0 else "c1"
+    place = f'x="{box.x}" y="{box.y}" width="{box.width}" height="{ROW - 2}"'
     return (
-        f'<g><title>{escape(f"{where}: {words}")}</title><rect class="rim" x="{x}" y="{y}" width="{CELL - 2}" '
-        f'height="{ROW - 2}"/><rect class="heat {color}" x="{x}" y="{y}" width="{CELL - 2}" height="{ROW - 2}" '
-        f'fill-opacity="{strength:.3f}"/></g>'
+        f'<g><title>{escape(f"{where}: {words}")}</title><rect class="rim" {place}/>'
+        f'<rect class="heat {color}" {place} fill-opacity="{strength:.3f}"/>{_printed(box, mean, strength)}</g>'
     )
+
+
+def _printed(box: Box, mean: float, strength: float) -> str:
+    """The number in its cell, in the colour of the paper where the cell is strong."""
+    if not box.numbered:
+        return ""
+    style = "strong" if strength > 0.55 else "weak"
+    words = f"{mean:.2g}".replace("-", "−")
+    x, y = box.x + box.width // 2, box.y + ROW - 6
+    return f'<text class="{style}" x="{x}" y="{y}" text-anchor="middle">{words}</text>'
 
 
 def _short(kinds: Sequence[str]) -> list[str]:

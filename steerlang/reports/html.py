@@ -28,7 +28,8 @@ def page(findings: Findings, *, title: str | None = None, date: str = "",
     title = title or Path(findings.program).stem
     body = [
         sections.head(findings, title, date), sections.expectations(findings.expectations),
-        sections.metrics(findings.metrics), sections.samples(findings.samples), sections.vectors(findings.vectors),
+        sections.metrics(findings.metrics, findings.chosen), sections.samples(findings.samples),
+        sections.vectors(findings.vectors),
         sections.coefficients(findings.coefficients),
         sections.section("Weights", edits_html(findings.edits)),
         sections.artifacts(findings.artifacts), sections.program(findings),

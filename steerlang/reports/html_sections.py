@@ -12,8 +12,11 @@ from .findings import (
     Expected,
     Findings,
     MetricTable,
+    SampleColumn,
     SampleTable,
     VectorTable,
+    gate_notes,
+    is_random,
     number,
     plain,
     point_text,
@@ -58,11 +61,13 @@ def _expectation(e: Expected) -> str:
     return f'<li><strong class="{style}">{sign} {escape(e.label)}</strong> <code>{escape(e.text)}</code>{numbers}</li>'
 
 
-def metrics(tables: Sequence[MetricTable]) -> str:
-    return section("Metrics", "\n".join(map(_metric, tables)))
+def metrics(tables: Sequence[MetricTable], chosen: Sequence[tuple[str, str]] = ()) -> str:
+    """Each metric as a chart and a table; `chosen` are names of points and the points."""
+    points = "".join(f"<p>chosen: <code>{escape(n)}</code> is {escape(p)}</p>\n" for n, p in chosen)
+    return section("Metrics", points + "\n".join(_metric(t, chosen) for t in tables))
 
 
-def _metric(table: MetricTable) -> str:
+def _metric(table: MetricTable, chosen: Sequence[tuple[str, str]]) -> str:
     heads = [*table.axes, table.name]
     rows = [[*map(plain, r.labels), number(r.value)] for r in table.rows]
     if any(r.interval for r in table.rows):
@@ -71,7 +76,7 @@ def _metric(table: MetricTable) -> str:
     if any(r.count for r in table.rows):
         heads.append("n")
         rows = [[*row, str(r.count or "")] for row, r in zip(rows, table.rows, strict=True)]
-    return _title(table.name, table.description) + curves(table) + grid(heads, rows, len(table.axes))
+    return _title(table.name, table.description) + curves(table, chosen) + grid(heads, rows, len(table.axes))
 
 
 def _interval(interval: tuple[float, float] | None) -> str:
@@ -95,13 +100,28 @@ def samples(tables: Sequence[SampleTable]) -> str:
 
 
 def _samples(table: SampleTable) -> str:
-    heads = ["prompt", *(point_text(table.axes, c.labels) or table.name for c in table.columns)]
-    rows = [[prompt, *(c.completions[i] for c in table.columns)] for i, prompt in enumerate(table.prompts)]
-    shown = _side_by_side(heads, rows[:MOST_OPEN])
+    random = [c for c in table.columns if any(map(is_random, c.labels))]
+    plain_ones = [c for c in table.columns if c not in random]
+    notes = "".join(f'<p class="soft">{escape(words)}</p>\n' for words in gate_notes(table))
+    shown = _prompts(table, plain_ones or random)
+    if plain_ones and random:
+        shown += _folded(f"{len(random)} random direction{'s' * (len(random) > 1)}", _prompts(table, random))
+    return _title(table.name, table.description) + notes + shown
+
+
+def _prompts(table: SampleTable, columns: Sequence[SampleColumn]) -> str:
+    """Some columns of a table, all but the first prompts folded away."""
+    heads = ["prompt", *(point_text(table.axes, c.labels) or table.name for c in columns)]
+    # Most replies begin with the blank that parts them from their prompts.
+    rows = [[prompt, *(c.completions[i].lstrip(" ") for c in columns)] for i, prompt in enumerate(table.prompts)]
     rest = rows[MOST_OPEN:]
-    if rest:
-        shown += f"\n<details><summary>{len(rest)} more prompts</summary>\n{_side_by_side(heads, rest)}\n</details>"
-    return _title(table.name, table.description) + shown
+    shown = _side_by_side(heads, rows[:MOST_OPEN])
+    more = f"{len(rest)} more prompt{'s' * (len(rest) > 1)}"
+    return shown + (_folded(more, _side_by_side(heads, rest)) if rest else "")
+
+
+def _folded(name: str, content: str) -> str:
+    return f"\n<details><summary>{escape(name)}</summary>\n{content}\n</details>"
 
 
 def _side_by_side(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -133,8 +153,17 @@ def coefficients(tables: Sequence[CoefficientTable]) -> str:
 
 def _coefficients(table: CoefficientTable) -> str:
     points = tuple(Point(float(step), loss) for step, loss in enumerate(table.losses))
-    curve = chart([Series("loss", points)], f"loss of {table.name}", "step")
-    return _title(table.name, "") + definitions(table.facts or {}) + heatmaps(table) + curve
+    curve = chart([Series("loss", points)], f"loss of {table.name} before each step", "step", "loss")
+    shown = _single(table) if len(table.blocks) == 1 else heatmaps(table)
+    # Why these were kept stands in the sentence on the coefficients.
+    facts = {name: value for name, value in (table.facts or {}).items() if name != "why"}
+    return _title(table.name, "") + definitions(facts) + shown + curve
+
+
+def _single(table: CoefficientTable) -> str:
+    """Coefficients of one block: a number for each task vector."""
+    rows = [[name, number(row[0])] for name, row in zip(table.vectors, table.values, strict=True)]
+    return grid(["task vector", "coefficient"], rows, 1)
 
 
 def definitions(facts: Mapping[str, str]) -> str:

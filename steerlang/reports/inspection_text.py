@@ -37,7 +37,8 @@ def _layers(vector: Inspected, screen: Screen) -> list[str]:
         cells = [str(layer), number(table.norms[i]), "" if share is None else f"{100 * share:.3g}%"]
         cells.append(_cosine(vector.to_next[i]))
         rows.append([*cells, *(number(values[i]) for values in quality.values())])
-    filled = [i for i in range(len(heads)) if i < 2 or any(row[i] for row in rows[1:])]
+    rows = _pointed(rows)
+    filled = [i for i in range(len(heads)) if i < 2 or any(row[i].strip() for row in rows[1:])]
     while len(filled) > 2:
         lines = columns([[row[i] for i in filled] for row in rows], [True] * len(filled))
         if max(map(text_width, lines)) <= screen.width:
@@ -46,6 +47,24 @@ def _layers(vector: Inspected, screen: Screen) -> list[str]:
     else:
         lines = columns([[row[i] for i in filled] for row in rows], [True] * len(filled))
     return [screen.paint(lines[0], "dim"), *lines[1:]]
+
+
+def _pointed(rows: list[list[str]]) -> list[list[str]]:
+    """The rows with the numbers of each column filled up on the right, so that their decimal points stand below each
+    other; numbers in scientific notation are left as they are."""
+    made = [list(row) for row in rows]
+    for i in range(len(rows[0])):
+        behind = [_behind(row[i]) for row in rows[1:]]
+        most = max(behind, default=0)
+        for row, own in zip(made[1:], behind, strict=True):
+            row[i] += " " * (most - own) if row[i] and "e" not in row[i] else ""
+    return made
+
+
+def _behind(cell: str) -> int:
+    """How many characters a number has from its decimal point on; a `%` is not one of its digits."""
+    number_ = cell.rstrip("%")
+    return 0 if "e" in number_ or "." not in number_ else len(number_) - number_.index(".")
 
 
 def _cosine(value: float | None) -> str:

@@ -32,6 +32,8 @@ dd { margin: 0; overflow-wrap: anywhere; }
 details > summary { cursor: pointer; color: var(--soft); }
 .chart { width: 100%; max-width: 44rem; height: auto; display: block; }
 .chart text { fill: var(--soft); font-size: 12px; }
+.chart .chosen { stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 4 3; }
+.chart text.name { fill: var(--ink); font-size: 13px; }
 .chart .grid { stroke: var(--rule); stroke-width: 1; } .line { fill: none; stroke-width: 2; stroke: var(--k); }
 .band { fill: var(--k); opacity: .15; } .dot { fill: var(--k); } .key { background: var(--k); }
 .band.soft { fill: var(--soft); }
@@ -41,6 +43,8 @@ details > summary { cursor: pointer; color: var(--soft); }
 .c4 { --k: var(--c4); } .c5 { --k: var(--c5); } .c6 { --k: var(--c6); } .c7 { --k: var(--c7); }
 .heat { display: flex; flex-wrap: wrap; gap: 1rem 2rem; } figure { margin: 0; overflow-x: auto; }
 .heatmap { display: block; } .heatmap text { fill: var(--soft); font-size: 11px; font-family: ui-monospace, monospace; }
+.heatmap text.weak { fill: var(--ink); } .heatmap text.strong { fill: var(--paper); }
+.heatmap.bar { margin-top: .75rem; max-width: 100%; }
 .heatmap .rim { fill: none; stroke: var(--rule); stroke-width: 1; } .heatmap .heat { fill: var(--k); }
 @media print { body { max-width: none; padding: 0; } details { display: block; } }
 """.strip()

@@ -17,6 +17,7 @@ from .findings import (
     Tally,
     VectorTable,
     banded,
+    gate_notes,
     is_random,
     label_text,
     number,
@@ -210,6 +211,7 @@ def _samples(table: SampleTable, screen: Screen) -> list[str]:
     room = screen.width - wide - 4
     chosen, note = _telling(table)
     lines = [_heading(table.name, screen, note)]
+    lines += [screen.paint(f"  {screen.clean(words)}", "dim") for words in gate_notes(table)[:MOST_COMPLETIONS]]
     for i in chosen:
         pairs = [("prompt", table.prompts[i]), *((n, c.completions[i]) for n, c in zip(names, shown, strict=True))]
         block = columns([[n, screen.cut(screen.clean(text.strip()), room)] for n, text in pairs], [False, False])
@@ -229,8 +231,8 @@ def _telling(table: SampleTable) -> tuple[list[int], str]:
     kinds = [len({c.completions[i] for c in table.columns}) for i in range(total)]
     chosen = sorted(sorted(range(total), key=lambda i: (-kinds[i], i))[:MOST_PROMPTS])
     differing = sum(k > 1 for k in kinds)
-    note = f"{total} prompts" + (f", {differing} with differing texts" if len(table.columns) > 1 else "")
-    return chosen, note
+    prompts = f"{total} prompt{'s' * (total != 1)}"
+    return chosen, prompts + (f", {differing} with differing texts" if len(table.columns) > 1 else "")
 
 
 # ---- expectations, files, summary ----------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def test_every_method_has_a_program_that_names_it() -> None:
     """What reads, steers and measures states occurs in a spec, with all its methods."""
     text = "\n".join(p.read_text(encoding="utf-8") for p in SPEC_FILES)
     steering = ("learning", "extraction", "files", "algebra", "steering", "generation", "metrics", "controls")
-    families = (*steering, "classifying", "weights")
+    families = (*steering, "classifying", "weights", "composition", "blocks")
     functions = [f for f in generate.registry().functions.values() if f.family in families]
     names = [f.name for f in functions]
     names += [m.name for f in functions for p in f.all_parameters for m in getattr(p.type, "methods", ())]

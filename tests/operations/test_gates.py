@@ -14,6 +14,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from steerlang.api import SteerlangError
 from steerlang.engine.errors import OperationError
 from steerlang.operations.gating import gate_of
 from steerlang.operations.vector import SteeringVector
@@ -241,3 +242,57 @@ def test_prompts_without_the_text_that_is_steered_are_counted(project: Path, tmp
     none = program(project, text.format("table"), cache=tmp_path).run()
     assert [d.code.id for d in none.diagnostics if d.is_error] == ["SL807"]
     assert none.outcome == "failed"
+
+
+def test_open_share_is_the_share_of_prompts_a_gate_opens_on(
+    project: Path, hugging: tuple[Any, Any], tmp_path: Path
+) -> None:
+    """Counted by hand from the library's states: of prompts, and of tokens where the gate looks at each."""
+    vector = torch.from_numpy(np.array(run(project, "", cache=tmp_path)["v"].directions[0]))
+    read = [states(hugging, p, 0) @ vector / vector.norm() for p in PROMPTS]
+    bound = halves([float(x[-1]) for x in read])
+    highest = halves([float(x.max()) for x in read])
+    text = f"""model k = apply(m, add(v, layers = 1, when = projection(v, layer = 0, tokens = last) > {bound!r}))
+model t = apply(m, add(v, layers = 1, when = projection(v, layer = 0, each = token) > {highest!r}))
+model e = apply(k, add(v, layers = 1, when = projection(v, layer = 0, tokens = last) <= {bound!r}))
+metric share = open_share([k, t, e], words)
+samples x = generate(k, words, max_new_tokens = 3)
+samples plain = generate(m, words, max_new_tokens = 3)
+"""
+    found = run(project, text, cache=tmp_path)
+    opened = [bool(x[-1] > bound) for x in read]
+    assert 0 < sum(opened) < len(opened)
+    assert found["share"]["k"].scores == tuple(map(float, opened))
+    assert found["share"]["t"].scores == tuple(float(x.max() > highest) for x in read)
+    assert found["share"]["e"].value == 1.0  # one of two gates is always open
+    assert [s.gate_open for s in found["x"]] == opened
+    assert [s.gate_open for s in found["plain"]] == [None] * len(PROMPTS)
+    meta = found.payload(found.program.compiled.tables["x"].cells[0].value.node).meta
+    assert meta["gate"] == {"open": sum(opened), "of": len(opened)}
+    assert not [d for d in found.diagnostics if d.code.id == "SL723"]
+
+
+def test_gates_of_tokens_are_counted_over_the_reply_too(project: Path, tmp_path: Path) -> None:
+    """What is counted from one pass over prompt and reply is what moved the reply: closed rows are the base's."""
+    text = """model k = apply(m, add(v, layers = 1, scale = 9, when = projection(v, layer = 0, each = token) > 0.5))
+samples x = generate(k, words, max_new_tokens = 6)
+samples y = generate(m, words, max_new_tokens = 6)
+"""
+    found = run(project, text, cache=tmp_path)
+    for steered, plain in zip(found["x"], found["y"], strict=True):
+        assert steered.gate_open or steered.completion == plain.completion
+
+
+@pytest.mark.parametrize(("gate", "word"), [("< 0", "none"), (">= 0", "all")])
+def test_a_gate_that_never_or_always_opens_is_a_warning(gate: str, word: str, project: Path, tmp_path: Path) -> None:
+    text = f"""model k = apply(m, add(v, layers = 1, when = cosine(v, layer = 0, form = cast) {gate}))
+samples x = generate(k, words, max_new_tokens = 2)
+"""
+    found = run(project, text, cache=tmp_path)
+    (warned,) = [d for d in found.diagnostics if d.code.id == "SL723"]
+    assert f"on {word} of 5 prompts" in warned.message
+
+
+def test_a_model_without_gates_has_no_open_share(project: Path, tmp_path: Path) -> None:
+    with pytest.raises(SteerlangError, match="no action of `m` has a gate"):
+        program(project, "metric a = open_share(apply(m, add(v)), words)", cache=tmp_path)

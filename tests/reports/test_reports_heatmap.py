@@ -77,4 +77,14 @@ def test_page_and_terminal_show_coefficients() -> None:
 
 
 def test_nothing_but_zeros_is_drawn_too() -> None:
-    assert 'fill-opacity="0.000"' in heatmaps(CoefficientTable("c", ("t",), ("w",), ((0.0,),)))
+    assert 'fill-opacity="0.000"' in heatmaps(CoefficientTable("c", ("t",), ("w", "x"), ((0.0, 0.0),)))
+
+
+def test_small_maps_print_their_numbers_and_large_ones_do_not() -> None:
+    texts = [t.text for t in ET.fromstring(f"<div>{heatmaps(TABLE)}</div>").iter("text")]
+    assert {"1", "0.5", "−0.25", "0.75"} <= set(texts)
+    blocks = tuple(f"m.{i}.w{j}" for i in range(10) for j in range(7))
+    large = CoefficientTable("c", ("t",), blocks, (tuple(0.001 * i for i in range(70)),))
+    shown = ET.fromstring(f"<div>{heatmaps(large)}</div>")
+    assert not [t for t in shown.iter("text") if t.get("class") in ("weak", "strong")]
+    assert [t.text for t in shown.iter("text")][-3:] == ["-0.069", "0", "0.069"]  # the bar

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from reports_support import NASTY, findings, metric
 
 from steerlang.reports.curves import curves, sweep_axis
 from steerlang.reports.document import findings_document
-from steerlang.reports.findings import Findings, MetricRow, MetricTable
+from steerlang.reports.findings import EditTable, Findings, MetricRow, MetricTable, SampleColumn, SampleTable
 from steerlang.reports.html import page, write_page
 from steerlang.reports.svg import Point, Series, chart, ticks
 
@@ -149,3 +150,50 @@ def test_the_document_is_json() -> None:
     assert document["metrics"][3]["rows"][0]["value"] == "nan"
     assert document["samples"][0]["columns"][1]["at"] == {"model": "kind"}
     assert document["expectations"][1]["holds"] is False
+
+
+def test_an_axis_is_logarithmic_where_numbers_span_much() -> None:
+    wide = chart([Series("a", (Point(0, 1.7), Point(1, 2.0), Point(2, 500.0)))], "cost over s", "s", "cost")
+    assert "cost (logarithmic)" in wide
+    assert all(f">{tick}</text>" in wide for tick in ("2", "10", "100"))
+    heights = [float(y) for y in re.findall(r'cy="([\d.]+)"', wide)]
+    # Equal ratios are equal distances.
+    again = chart([Series("a", (Point(0, 5.0), Point(1, 50.0), Point(2, 500.0)))], "t", "s", "cost")
+    low, middle, high = (float(y) for y in re.findall(r'cy="([\d.]+)"', again))
+    assert low - middle == pytest.approx(middle - high, abs=0.2)
+    assert heights == sorted(heights, reverse=True)
+    for points in ((1.0, 49.0), (0.0, 500.0), (-1.0, 500.0)):
+        series = Series("a", tuple(Point(i, y) for i, y in enumerate(points)))
+        assert "logarithmic" not in chart([series], "t", "s", "y")
+
+
+def test_the_chosen_point_is_marked() -> None:
+    found = metric()
+    marked = curves(found, [("best", "s = 0.05"), ("other", "t = 0.05"), ("off", "s = 7")])
+    assert marked.count('class="chosen"') == 1
+    assert ">best</text>" in marked
+    place = re.search(r'class="chosen" x1="([\d.]+)"', marked)
+    assert place is not None
+    assert f'cx="{place[1]}"' in marked
+    assert "<strong" in page(Findings("p.steer", metrics=(found,), chosen=(("best", "s = 0.05"),)))
+
+
+def test_random_columns_are_folded_and_leading_blanks_go() -> None:
+    columns = [SampleColumn((name,), (f" reply of {name}",)) for name in ("kind", "random_1", "random_2")]
+    columns[0] = replace(columns[0], gate_open=1)
+    html = page(Findings("p.steer", samples=(SampleTable("out", ("model",), ("Hello",), tuple(columns)),)))
+    before, _, folded = html.partition("<details>")
+    assert "<td>reply of kind</td>" in before
+    assert "random" not in before
+    assert "2 random directions" in folded
+    assert "<td>reply of random_2</td>" in folded
+    assert "kind: gate open on 1 of 1 prompt<" in before
+
+
+def test_how_task_vectors_lie_is_a_folded_table_of_its_own() -> None:
+    edit = EditTable("both", {"computed": 3}, 1.0, pairs=(("a", "b", 0.0153, 0.494),))
+    html = page(Findings("p.steer", edits=(edit,)))
+    assert "cosines and sign conflicts of the task vectors of <code>both</code>" in html
+    assert "<td>b</td>" in html
+    assert "0.0153" in html
+    assert "49.4%" in html

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from reports_support import NASTY, findings, metric
 
-from steerlang.reports.findings import Findings, MetricRow, MetricTable, number, size
+from steerlang.reports.findings import Findings, MetricRow, MetricTable, SampleColumn, SampleTable, number, size
+from steerlang.reports.inspection_text import _pointed
 from steerlang.reports.layout import Screen, columns, text_width
 from steerlang.reports.terminal import layers_text, metrics, render, seconds
 
@@ -87,3 +88,24 @@ def test_layout() -> None:
     assert columns([], []) == []
     assert "\x1b" not in screen.clean(NASTY)
     assert screen.clean("a\r\nb\tc") == "a ⏎ b c"
+
+
+def test_one_prompt_is_one_prompt_and_gates_say_what_they_did() -> None:
+    one = SampleTable("s", ("model",), ("Hello",), (SampleColumn(("kind",), ("Hi",), 1),))
+    text = render(Findings("p.steer", samples=(one,)), Screen())
+    assert "s  1 prompt\n" in text
+    assert "kind: gate open on 1 of 1 prompt\n" in text
+    some = SampleTable("s", (), ("Hello", "You"), (SampleColumn((), ("Hi", "Yes"), 0),))
+    text = render(Findings("p.steer", samples=(some,)), Screen())
+    assert "s  2 prompts\n" in text
+    assert "  gate open on 0 of 2 prompts\n" in text
+
+
+def test_decimal_points_of_an_inspection_stand_below_each_other() -> None:
+    rows = _pointed([["layer", "length", "share"], ["0", "9.5", "12%"], ["1", "12.25", "7.5%"], ["2", "100", ""]])
+    lines = columns(rows, [True, True, True])
+    places = [line.index(".") for line in lines[1:3]]
+    assert places[0] == places[1]
+    assert lines[3].index("100") + 3 == places[0]
+    shares = [line.rstrip() for line in lines[1:3]]
+    assert shares[0].index("12%") + 2 == shares[1].index("7.5%") + 1

@@ -49,7 +49,10 @@ def resolve_path(text: str, base_folder: str | Path) -> Path | Trouble:
         return Trouble(
             codes.OUTSIDE_PROJECT,
             f"`{text}` leaves the folder of the project {how}",
-            ("write the absolute path, or copy what is needed into the project",),
+            (
+                "write the absolute path, copy what is needed into the project, "
+                "or put an empty `pyproject.toml` where the project begins",
+            ),
             (f"the folder of the project is {root}",),
         )
     return written
