@@ -92,6 +92,12 @@ def test_a_difference_of_checkpoints(steer: Steer) -> None:
     CHECKER.validate(json.loads(steer("diff", *models, "--format", "json").stdout))
 
 
+def test_definitions_explained(steer: Steer) -> None:
+    document = json.loads(steer("explain", str(SPECS / "quickstart.steer"), "polite", "--format", "json").stdout)
+    CHECKER.validate(document)
+    assert [d["label"] if "label" in d else d["name"] for d in document["definitions"]] == ["polite"]
+
+
 @pytest.mark.usefixtures("folder")
 def test_runs_that_end_badly(steer: Steer) -> None:
     run = FakeApi(lambda program, *a, **k: FakeRun(program, "failed", traceback="Traceback"))
