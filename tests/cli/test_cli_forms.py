@@ -140,6 +140,8 @@ def test_the_schema_is_a_schema_and_current(steer: Steer) -> None:
     Draft202012Validator.check_schema(SCHEMA.schema)
     assert json.loads(shipped("steerlang.schema.json")) == SCHEMA.schema
     assert json.loads(steer("schema").stdout) == SCHEMA.schema
+    for name in ("outputs", "lock"):
+        Draft202012Validator.check_schema(json.loads(steer("schema", name).stdout))
 
 
 @pytest.mark.parametrize("definition", [

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from steerlang.reports.layout import Screen
 
 # What there are schemas of, and the file beside the grammar.
-SCHEMAS: Mapping[str, str] = {"program": "steerlang.schema.json"}
+SCHEMAS: Mapping[str, str] = {
+    "program": "steerlang.schema.json", "outputs": "schemas/outputs.v1.json", "lock": "schemas/lock.v1.json",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Printed:
 @click.argument("name", type=click.Choice(tuple(SCHEMAS)), default="program", metavar="[NAME]")
 @output_options
 def command(name: str, output: Output) -> ExitCode:
-    """Print the JSON Schema of programs in the YAML and JSON form, for editors and for tools that write programs."""
+    """Print a JSON Schema: of programs in the YAML and JSON form (`program`, the default), of what verbs print with
+    `--format json` (`outputs`), or of lock files (`lock`)."""
     from steerlang.syntax.tables import shipped
 
     make_view(output).shown(Printed(shipped(SCHEMAS[name])))
