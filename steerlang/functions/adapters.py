@@ -13,8 +13,8 @@ from steerlang.language.types import MODEL, TASKVECTOR
 from steerlang.language.values import POISON, TaskVectorValue
 
 from .reports import absent, report
-from .terms import Term
-from .weights import derived, difference, term_of
+from .terms import Term, term_of
+from .weights import derived, difference
 
 
 def _lora(call: Call, low: Lowering) -> Any:

@@ -20,10 +20,11 @@ from steerlang.language.types import IMAGES, LABELLED, METRIC, MODEL, NONE, TASK
 from steerlang.language.values import POISON, DataValue, MetricValue, ModelValue, TaskVectorValue
 from steerlang.source import Span
 
+from .editing import edited, weights_of
 from .labels import has_labels
 from .tasks import is_classifier
 from .texts import can_read
-from .weights import edited, summed_vectors, weights_of
+from .weights import summed_vectors
 
 Places: TypeAlias = tuple[Span, Span, Span]
 

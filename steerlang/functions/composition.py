@@ -12,9 +12,10 @@ from steerlang.language.signature import Call, Function, Method, MethodChoice, P
 from steerlang.language.types import COEFFICIENTS, MODEL, NUMBER, PATTERN, RULE, TASKVECTOR
 from steerlang.language.values import POISON, CoefficientsSetValue, CoefficientsValue, ModelValue
 
+from .editing import slerped
 from .reports import counted
 from .terms import Term
-from .weights import belong, composed_vector, slerped, sources
+from .weights import belong, composed_vector, sources
 
 _DENSITY = "the share of entries kept"
 _NORMALIZE = {

@@ -5,8 +5,16 @@ from __future__ import annotations
 import json
 
 from steerlang.graph.node import Json
+from steerlang.language.values import TaskVectorValue
 
 Term = dict[str, Json]
+
+
+def term_of(vector: TaskVectorValue) -> Term:
+    """What a task vector is, as a term."""
+    term = vector.node.options["term"]
+    assert isinstance(term, dict)
+    return term
 
 
 def scaled(term: Term, by: Json) -> Term:

@@ -7,7 +7,6 @@ models stand as the keys of their nodes; nothing is read here but what the heade
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from steerlang.diagnostics import Diagnostic, Label, codes, error
@@ -19,8 +18,9 @@ from steerlang.language.types import COEFFICIENTS, MODEL, NUMBER, TASKVECTOR
 from steerlang.language.values import POISON, CoefficientsSetValue, CoefficientsValue, ModelValue, TaskVectorValue
 from steerlang.source import Span
 
+from .editing import edited
 from .matching import matched
-from .terms import Term, holds_factors, scaled, summed
+from .terms import Term, holds_factors, scaled, summed, term_of
 
 # ---- task vectors --------------------------------------------------------------------------------------------------
 
@@ -50,13 +50,6 @@ def _vector(term: Term, models: tuple[Node, ...], base: ModelValue, low: Lowerin
     inputs = tuple(sorted(set(models), key=lambda n: n.key))
     node = low.node("taskvector", {"term": term}, inputs, "taskvector", virtual=True)
     return TaskVectorValue(node, base.base.key, base.name)
-
-
-def term_of(vector: TaskVectorValue) -> Term:
-    """What a task vector is, as a term."""
-    term = vector.node.options["term"]
-    assert isinstance(term, dict)
-    return term
 
 
 def derived(
@@ -214,60 +207,6 @@ def _warn_of_repeats(vectors: list[TaskVectorValue], span: Span, low: Lowering) 
 # ---- edited models -------------------------------------------------------------------------------------------------
 
 
-def edited(model: ModelValue, vector: TaskVectorValue, across: bool, span: Span, low: Lowering) -> Any:
-    """theta = theta_base + tau. Several edits of one model are one edit with the sum."""
-    if model.node is not model.base:
-        low.report(
-            error(
-                codes.OPERATOR_MISMATCH,
-                span,
-                "a steered model cannot be edited",
-                help="edit the weights first, then steer: `apply(base + tau, …)`",
-            )
-        )
-        return POISON
-    weights = weights_of(model)
-    if vector.base is not None and vector.base != weights.key and not across:
-        message = f"the task vector was taken from `{vector.base_name}`, and is added to `{model.name}`"
-        low.report(error(codes.PROVENANCE_MISMATCH, span, message, help="say `edit(…, across = true)` if it is meant"))
-        return POISON
-    change: Term = term_of(vector)
-    if model.node.operation == "model.edit":
-        before = model.node.options["expression"]
-        assert isinstance(before, dict)
-        if before["is"] != "Edit":
-            low.report(
-                error(
-                    codes.OPERATOR_MISMATCH,
-                    span,
-                    "an interpolated model cannot be edited further",
-                    help="write it with `checkpoint(…)`, and edit that",
-                )
-            )
-            return POISON
-        earlier = before["change"]
-        assert isinstance(earlier, dict)
-        change = summed([earlier, change])
-        across = across or bool(before["across"])
-    expression: Term = {"is": "Edit", "base": weights.key, "change": change, "across": across, "exclude": []}
-    others = {*model.node.inputs, *vector.node.inputs} - {weights}
-    inputs = (weights, *sorted(others, key=lambda n: n.key))
-    return _edit_node(model, expression, inputs, low)
-
-
-def _edit_node(model: ModelValue, expression: Term, inputs: tuple[Node, ...], low: Lowering) -> ModelValue:
-    weights = inputs[0]
-    options: dict[str, Json] = {"expression": expression, "dtype": weights.options["dtype"]}
-    name = model.name if model.node.operation == "model.edit" else f"{model.name} edited"
-    node = low.node("model.edit", options, inputs, "model", virtual=True, locators={"name": name})
-    return replace(model, node=node, base=node, name=name)
-
-
-def weights_of(model: ModelValue) -> Node:
-    """The checkpoint at the bottom of a model."""
-    return model.base.inputs[0] if model.base.operation == "model.edit" else model.base
-
-
 def _edit(call: Call, low: Lowering) -> Any:
     return edited(call["model"], call["vector"], call["across"], call.span, low)
 
@@ -279,19 +218,6 @@ def _add_to(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
 def _take_from(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
     negated = _times(operands[1], -1.0, span, low)
     return POISON if negated is POISON else edited(operands[0], negated, False, span, low)
-
-
-def slerped(first: ModelValue, second: ModelValue, t: Json, span: Span, low: Lowering) -> Any:
-    """A model between two checkpoints."""
-    for model in (first, second):
-        if model.node.operation != "model.load":
-            message = "`slerp` works on checkpoints, and this model is edited or steered"
-            low.report(error(codes.ARGUMENT_TYPE, span, message, help="give models made with `hf(…)`"))
-            return POISON
-    if not matched(first, second, span, low):
-        return POISON
-    expression: Term = {"is": "Slerp", "first": first.node.key, "second": second.node.key, "t": t, "exclude": []}
-    return _edit_node(first, expression, (first.node, second.node), low)
 
 
 OPERATORS = (
