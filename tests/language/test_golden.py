@@ -14,7 +14,7 @@ CASES = cases()
 NO_CASE = {"SL421", "SL422", "SL431"}
 # Said by other rooms: the parser (edition, reserved words), the command line, real files, Python, extraction while it
 # runs, and plans of edits over the headers of checkpoints.
-ELSEWHERE = {"SL204", "SL416", "SL432", "SL433", "SL457", "SL463", "SL621", "SL631", "SL713", "SL715"}
+ELSEWHERE = {"SL204", "SL416", "SL432", "SL433", "SL457", "SL463", "SL621", "SL631", "SL713", "SL715", "SL723"}
 
 # What is wrong with files is said by the facts; the fake ones have little to add.
 FROM_FACTS = {"SL451", "SL453", "SL501"}
