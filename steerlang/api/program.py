@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steerlang.diagnostics import Diagnostic, codes, error
+from steerlang.diagnostics.suggest import did_you_mean
 from steerlang.graph.plan import Plan, make_plan
 from steerlang.language.compiling import Compiled
 from steerlang.source import Source
@@ -113,13 +114,14 @@ class Program:
         known = set(self.compiled.tables) | set(self.compiled.graph.roots)
         for name in names:
             if name not in known:
+                meant = did_you_mean(name, sorted(known))
                 raise SteerlangError(
                     (
                         error(
                             codes.UNKNOWN_NAME,
                             None,
                             f"the program defines nothing named `{name}`",
-                            help="name a definition of the program",
+                            help=meant or "name a definition of the program",
                             place=f"{option} {name}",
                         ),
                     )

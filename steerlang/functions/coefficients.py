@@ -22,6 +22,11 @@ def _load(call: Call, low: Lowering) -> Any:
     """Coefficients in a file: plain numbers, so what is made of them is keyed by the numbers, not by the file."""
     found = low.facts.document(call["path"], low.folder)
     if isinstance(found, Trouble):
+        if found.code is codes.UNREADABLE_FILE:
+            message = f"`{call['path']}` is no file that `coefficients_file` wrote"
+            help = "`coefficients_file(c, to = \"….json\")` writes what `learn` or `search` found"
+            low.report(error(found.code, call.where("path"), message, help=help, notes=(found.message,)))
+            return POISON
         report(found, call.where("path"), low)
         return POISON
     try:
@@ -43,7 +48,7 @@ def _load(call: Call, low: Lowering) -> Any:
 FUNCTIONS = (
     Function(
         "load_coefficients",
-        "coefficients that `coefficients_file` wrote, in the order of the file",
+        "coefficients that `coefficients_file` wrote, for task vectors of the same names in the same order",
         "learning",
         (Parameter("path", Text(), "the file, relative to the program"),),
         (),

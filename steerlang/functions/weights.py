@@ -134,13 +134,21 @@ def belong(
         message = f"these coefficients are of {len(found.terms)} task vectors ({names}), and {len(vectors)} are given"
     elif found.vectors and list(found.vectors) != [term_of(v) for v in vectors]:
         message = f"these coefficients were found for other task vectors: {names}"
-    elif not found.vectors and sorted(found.names) == sorted(written) and list(found.names) != list(written):
-        message = f"these coefficients are in another order: {names}"
+    elif not found.vectors and written and list(map(_plain, found.names)) != list(map(_plain, written)):
+        given = ", ".join(f"`{name}`" for name in written)
+        other = "are in another order" if sorted(found.names) == sorted(written) else "were found for others"
+        message = f"these coefficients {other}: {names}, and {given} {'is' if len(written) == 1 else 'are'} composed"
     else:
         return True
     help = f"compose what they were found for, in the same order: `compose([{', '.join(found.names)}], …)`"
     low.report(error(codes.PROVENANCE_MISMATCH, span, message, help=help))
     return False
+
+
+def _plain(name: str) -> str:
+    """The name of a task vector without the program it is imported from, and without what tells twins apart."""
+    alone = name.partition(" (")[0]
+    return alone.rpartition(".")[2] if alone.replace(".", "").replace("_", "").isalnum() else name
 
 
 def sources(found: CoefficientsSetValue) -> tuple[Node, ...]:

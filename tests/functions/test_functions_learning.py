@@ -194,7 +194,12 @@ def test_coefficients_stay_with_their_task_vectors(use: str, code: str) -> None:
 def test_coefficients_in_a_file_are_not_given_to_others_of_the_same_names() -> None:
     assert found(of_file("base + compose([t, u], coefficients = c)", coefficients_file())) == []
     refused = only(of_file("base + compose([u, t], coefficients = c)", coefficients_file()))
-    assert (refused.code.id, refused.message) == ("SL313", "these coefficients are in another order: `t`, `u`")
+    wrong = "these coefficients are in another order: `t`, `u`, and `u`, `t` are composed"
+    assert (refused.code.id, refused.message) == ("SL313", wrong)
+    named = coefficients_file(coefficients={"x": {"all": 0.5}, "u": {"all": 0.25}})
+    other = only(of_file("base + compose([t, u], coefficients = c)", named))
+    wrong = "these coefficients were found for others: `x`, `u`, and `t`, `u` are composed"
+    assert (other.code.id, other.message) == ("SL313", wrong)
 
 
 GLOB = {"is": "Pattern", "kind": "glob", "text": "a"}
