@@ -23,10 +23,12 @@ from steerlang.language.values import (
     POISON,
     AdapterValue,
     CheckpointValue,
+    CoefficientsSetValue,
     DataValue,
     ExportValue,
     ModelValue,
     ReportValue,
+    TaskVectorValue,
     VectorValue,
 )
 from steerlang.reports.findings import selector_text
@@ -34,6 +36,7 @@ from steerlang.reports.findings import selector_text
 from .action_text import action_text
 from .edit_plans import coverage_of, long_lines, short_lines
 from .reading import Reading, readings
+from .term_text import TermNames, change_text, coefficients_lines, term_names, vector_lines
 
 if TYPE_CHECKING:
     from steerlang.weights.coverage import Coverage
@@ -97,11 +100,12 @@ def view(
     costs: dict[str, Cost] = {}
     edits: dict[str, Coverage] = {}
     values = _models(compiled)
+    names = term_names(compiled)
     for table in compiled.tables.values():
         for label, cell in cells_of(table):
             node = getattr(cell.value, "node", None)
-            if isinstance(node, Node) and node.key in taking_part:
-                explanation = _explain(label, cell, facts, store, values, costs)
+            if isinstance(node, Node) and _takes_part(cell.value, node, taking_part):
+                explanation = _explain(label, cell, facts, store, values, costs, names)
                 if (covered := coverage_of(cell.value)) is not None:
                     edits[label] = covered
                     shown_lines, more = tuple(short_lines(covered)), tuple(long_lines(covered))
@@ -111,6 +115,13 @@ def view(
         costs.setdefault(node.key, _cost(node, values))
     shown = {k: c for k, c in costs.items() if c != Cost()}
     return PlanView(plan, tuple(explanations), shown, tuple(_files(compiled, targets)), edits)
+
+
+def _takes_part(value: object, node: Node, keys: Collection[str]) -> bool:
+    """Whether a definition is in the plan. Task vectors are no step of it: what uses them holds what they mean."""
+    if isinstance(value, TaskVectorValue):
+        return all(n.key in keys for n in node.inputs)
+    return node.key in keys
 
 
 def _files(compiled: Compiled, targets: Collection[str] | None) -> Iterator[PlannedFile]:
@@ -133,27 +144,33 @@ def _models(compiled: Compiled) -> dict[str, ModelValue]:
 
 
 def _explain(
-    label: str, cell: Cell, facts: Facts, store: Store, models: Mapping[str, ModelValue], costs: dict[str, Cost]
-) -> Explanation:
+    label: str, cell: Cell, facts: Facts, store: Store, models: Mapping[str, ModelValue], costs: dict[str, Cost],
+    names: TermNames,
+) -> Explanation:  # fmt: skip
     symbol: Symbol = cell.symbol
     value = cell.value
     lines: Iterator[str] = iter(())
     if value is POISON:
         pass
     elif isinstance(value, ModelValue):
-        lines = _model_lines(value)
+        lines = _model_lines(value, names)
     elif isinstance(value, VectorValue):
         lines = _vector_lines(value, facts, store, models, costs)
     elif isinstance(value, DataValue):
         lines = _data_lines(value)
+    elif isinstance(value, TaskVectorValue):
+        lines = vector_lines(value, names)
+    elif isinstance(value, CoefficientsSetValue):
+        lines = coefficients_lines(value, names)
     elif value.node.operation == "generate":
         lines = iter((_options(value.node),))
     return Explanation(label, symbol.kind, symbol.definition.description, tuple(lines))
 
 
-def _model_lines(value: ModelValue) -> Iterator[str]:
+def _model_lines(value: ModelValue, names: TermNames) -> Iterator[str]:
     facts = value.facts
     if value.node.operation == "model.edit":
+        yield change_text(value.node.options["expression"], names)
         return  # its coverage is shown
     if value.node is value.base:
         yield from _weights(facts)

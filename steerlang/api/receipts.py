@@ -13,6 +13,8 @@ from steerlang.engine.store import Store
 from steerlang.graph.node import Node, walk
 from steerlang.graph.plan import definition
 
+from .term_text import names_in_receipts
+
 if TYPE_CHECKING:
     from .results import Run
 
@@ -58,7 +60,20 @@ def weights_of(run: Run) -> dict[str, Receipt]:
     nodes = [n for n in walk(list(run.plan.targets)) if n.operation == "model.edit"]
     found = {_name(run, n): receipt for n in nodes if (receipt := receipt_of(run, n)) is not None}
     own = run.resources.receipts.values()
-    return {**found, **{label: r for label, r in run.written.items() if all(r is not other for other in own)}}
+    found |= {label: r for label, r in run.written.items() if all(r is not other for other in own)}
+    names = names_in_receipts(run.program.compiled)
+    return {label: _renamed(receipt, names) for label, receipt in found.items()}
+
+
+def _renamed(receipt: Receipt, names: Mapping[str, str]) -> Receipt:
+    """A receipt in which task vectors go by their definitions. What is stored keeps the names of their files: it may
+    be read by a program that calls them otherwise."""
+    if "numbers" not in receipt:
+        return receipt
+    numbers = receipt["numbers"]
+    vectors = [{**v, "name": names.get(v["name"], v["name"])} for v in numbers["vectors"]]
+    pairs = [{**p, "between": [names.get(n, n) for n in p["between"]]} for p in numbers["pairs"]]
+    return {**receipt, "numbers": {**numbers, "vectors": vectors, "pairs": pairs}}
 
 
 def _name(run: Run, edit: Node) -> str:

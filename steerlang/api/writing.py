@@ -107,7 +107,10 @@ def _checkpoint(run: Run, value: CheckpointValue, label: str) -> Path | Diagnost
         return _baked(run, value)
     from steerlang.exports.checkpoint import export_checkpoint
     from steerlang.operations.editing import digests_of, learned_by, plan_of
+    from steerlang.operations.origins import loads_from
     from steerlang.weights.errors import WeightsError
+
+    from .term_text import change_text, term_names
 
     if any(run.payload(n) is None for n in carried_out_inputs(value.node)):
         return None
@@ -116,7 +119,8 @@ def _checkpoint(run: Run, value: CheckpointValue, label: str) -> Path | Diagnost
         receipt = export_checkpoint(
             plan, value.path, max_shard_size=value.shard_bytes, overwrite=value.overwrite,
             program=run.program.compiled.source.text, digests=digests_of(value.node),
-            coefficients=learned_by(value.node, run.result),
+            coefficients=learned_by(value.node, run.result), base=loads_from(value.node.inputs[0]),
+            change=change_text(value.node.options["expression"], term_names(run.program.compiled)),
         )  # fmt: skip
     except WeightsError as e:
         return error(e.code, value.span, e.message, help=e.help, notes=e.notes)

@@ -38,6 +38,8 @@ def export_checkpoint(
     program: str = "",
     coefficients: Mapping[str, Mapping[str, float]] | None = None,
     digests: Mapping[str, str] | None = None,
+    base: str = "",
+    change: str = "",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Writes the folder beside `to` and renames it; gives its receipt.
@@ -47,6 +49,7 @@ def export_checkpoint(
     program         the text of the program, for the model card
     coefficients    by task vector, by block, for the card and `coefficients.json`
     digests         of the inputs, by their keys in the plan
+    base, change    the model it was made of and what was added, for the card
 
     A run that was killed is taken up tensor by tensor when the same export is asked for again. Raises WeightsError;
     then nothing is left behind.
@@ -57,7 +60,8 @@ def export_checkpoint(
     with busy_errors(), disk_errors(target), Staging(target, identity(plan, max_shard_size)).opened() as staging:
         written = write_shards(plan, staging, max_shard_size, progress)
         found = receipt(written, digests)
-        for name, data in _documents(plan, found, target.name, program, coefficients).items():
+        card = model_card(found, target.name, program, coefficients, base, change)
+        for name, data in _documents(plan, card, coefficients).items():
             staging.write(name, data)
         copy_companions(plan.base.folder, staging.folder, bool(plan.base.config.get("auto_map")))
         found["files"] = file_digests(staging.folder, {*found["shards"], RECEIPT})
@@ -76,13 +80,9 @@ def is_ours(target: Path) -> bool:
 
 
 def _documents(
-    plan: EditPlan,
-    found: Mapping[str, Any],
-    title: str,
-    program: str,
-    coefficients: Mapping[str, Mapping[str, float]] | None,
+    plan: EditPlan, card: str, coefficients: Mapping[str, Mapping[str, float]] | None
 ) -> dict[str, bytes]:
-    files = {"README.md": model_card(found, title, program, coefficients).encode()}
+    files = {"README.md": card.encode()}
     if plan.base.config:
         files["config.json"] = (json.dumps(_config(plan), indent=2, ensure_ascii=False) + "\n").encode()
     if coefficients:

@@ -14,18 +14,23 @@ def model_card(
     title: str,
     program: str = "",
     coefficients: Mapping[str, Mapping[str, float]] | None = None,
+    base: str = "",
+    change: str = "",
 ) -> str:
     """The card as Markdown, with the YAML head that the Hugging Face Hub reads.
 
     receipt       as `weights.writer.receipt` gives it
     program       the text of the program, shown whole
     coefficients  by task vector, by block
+    base          the model it was made of, as the hub's head names it
+    change        what was added to it, in one line
     """
-    head = ["---", "library_name: transformers", "tags:", "- steerlang", "- task-vectors", "---", ""]
+    named = [f"base_model: {json.dumps(base)}"] if base else []
+    head = ["---", "library_name: transformers", *named, "tags:", "- steerlang", "- task-vectors", "---", ""]
     parts = [
         f"# {title}", "",
         "Weights made by steerlang " + str(receipt["steerlang"]) + ".", "",
-        *_inputs(receipt), *_program(program), *_coefficients(coefficients or {}), *_numbers(receipt),
+        *([f"Added to the base: {change}", ""] if change else []), *_inputs(receipt), *_program(program), *_coefficients(coefficients or {}), *_numbers(receipt),
         "`receipt.json` has the digest of every tensor; `steerlang verify` checks this folder against it.", "",
     ]  # fmt: skip
     return "\n".join(head + parts)

@@ -34,7 +34,12 @@ def blocks_of(node: Node) -> Blocks:
 
 def check_pool(node: Node) -> None:
     """Raises WeightsError where task vectors do not fit the model, a pattern matches nothing, or two overlap."""
+    count_blocks(node)
+
+
+def count_blocks(node: Node) -> int:
+    """How many blocks have a coefficient of their own. Raises WeightsError as `check_pool` does."""
     terms = tuple(terms_of(node).values())
     checkpoints, adapters = opened(node)
     plan = plan_edit(Edit(base_of(node).key, Sum(terms)), checkpoints, adapters)
-    index_blocks(blocks_of(node), plan.base, plan.editable)
+    return len(index_blocks(blocks_of(node), plan.base, plan.editable).names)

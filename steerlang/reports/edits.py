@@ -9,7 +9,7 @@ from typing import Any
 from .findings import EditTable, number
 from .layout import Screen, columns
 
-MOST_PAIRS = 10
+MOST_PAIRS = 5
 MOST_EDITS = 12
 
 
@@ -51,6 +51,8 @@ def edits(tables: Sequence[EditTable], screen: Screen) -> list[list[str]]:
     pairs = {(a, b): (cosine, conflict) for t in tables for a, b, cosine, conflict in t.pairs}
     for (a, b), (cosine, conflict) in list(pairs.items())[:MOST_PAIRS]:
         facts.append((f"{screen.clean(a)} and {screen.clean(b)}", _pair(cosine, conflict)))
+    if len(pairs) > MOST_PAIRS:
+        facts.append((f"{screen.sign('ellipsis')} and {len(pairs) - MOST_PAIRS} more pairs", ""))
     return [[*lines, *columns(facts, [False, False])]]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from operations.tiny import direct, program
+from operations.tiny import direct, make_folder, program
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from steerlang.api import SteerlangError
@@ -60,6 +60,8 @@ def test_an_export_is_whole_and_says_what_it_is(exported: Path, project: Path) -
     assert all(n.options["identity"] in inputs for n in node.inputs)
     card = (exported / "README.md").read_text()
     assert "taskvector t = other - m" in card
+    assert f"base_model: {json.dumps(str(project / 'm'))}" in card
+    assert "Added to the base: 0.4 × t\n" in card
     names = {p.name for p in exported.iterdir()}
     assert {"config.json", "tokenizer.json", "model.safetensors.index.json", "receipt.json"} <= names
 
@@ -154,8 +156,41 @@ def test_a_vector_of_the_base_needs_to_be_told(project: Path) -> None:
 def test_a_plan_counts_tensors(project: Path) -> None:
     view = load(project, 'model some = m + blockwise(set(glob("**.mlp.**"), 1)) * t\nsamples x = generate(some, words)')
     lines = {e.label: e.lines for e in view.plan().explanations}
-    assert "computed" in lines["some"][0]
-    assert "copied" in lines["some"][0]
+    assert lines["some"][0] == "blockwise(…) × t"
+    assert "computed" in lines["some"][1]
+    assert "copied" in lines["some"][1]
+    assert lines["t"] == ("other - m",)
+
+
+def test_a_plan_says_how_vectors_are_composed_and_learned(project: Path) -> None:
+    text = """model third = hf("third")
+taskvector u = third - m
+taskvector merged = compose([t, u], coefficients = [1.0, 0.4], method = ties(density = 0.5))
+coefficients c = learn([t, u], on = m, data = words, objective = language_model, steps = 3, blocks = by_layer())
+model learned = m + compose([t, u], coefficients = c)
+model x = m + merged
+samples s = generate([learned, x], words)
+"""
+    make_folder(project / "third", seed=4)
+    lines = {e.label: e.lines for e in load(project, text).plan().explanations}
+    assert lines["merged"][0] == "ties, density = 0.5, normalize = count, scope = tensor: 1 × t + 0.4 × u"
+    assert lines["x"][0] == lines["merged"][0]
+    assert lines["learned"][0] == "linear: c × t + c × u"
+    assert lines["c"] == (
+        "learn for t, u on m, objective language_model", "5 blocks, 10 coefficients",
+        "data words, steps 3, lr 0.1, batch_size 128",
+    )  # fmt: skip
+
+
+def test_tables_call_task_vectors_by_their_definitions(project: Path) -> None:
+    text = "samples x = generate(both, words, max_new_tokens = 2)"
+    run = done(project, text)
+    assert [v["name"] for v in run.weights()["both"]["numbers"]["vectors"]] == ["t"]
+    keys = {load(project, text).compiled.graph.roots["both"].key}
+    renamed = HEAD.replace("taskvector t =", "taskvector tt =").replace("* t", "* tt")
+    again = program(project, text, head=renamed)
+    assert {again.compiled.graph.roots["both"].key} == keys
+    assert [v["name"] for v in again.run().weights()["both"]["numbers"]["vectors"]] == ["tt"]
 
 
 def test_a_pattern_that_matches_nothing_is_found_before_a_run(project: Path) -> None:
