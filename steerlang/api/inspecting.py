@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from steerlang.diagnostics import Diagnostic, codes, error
 from steerlang.graph.facts import ModelReference, Trouble
 from steerlang.graph.facts.digests import FileDigests
+from steerlang.graph.facts.task import CLASSIFIERS
 from steerlang.graph.facts.vectors import read_vector
 from steerlang.graph.node import Node, walk
 from steerlang.language.compiling import cells_of
@@ -149,6 +150,9 @@ def _load(id: str, settings: Settings) -> LoadedModel:
     if isinstance(found, Absent):
         message, help = f"`{id}` is not here: {found.reason}", "fetch it with `hf download`"
         raise SteerlangError((error(codes.MODEL_NOT_ON_DISK, None, message, place=id, help=help),))
+    if found.task in CLASSIFIERS:
+        message, help = f"`{id}` is no language model: it gives no tokens", "name the model the vectors were read from"
+        raise SteerlangError((error(codes.WRONG_TASK, None, message, place=id, help=help),))
     quiet_library()
     from steerlang.models.loading import load
     from steerlang.operations.model_errors import as_diagnostics

@@ -30,7 +30,8 @@ def model_card(
     parts = [
         f"# {title}", "",
         "Weights made by steerlang " + str(receipt["steerlang"]) + ".", "",
-        *([f"Added to the base: {change}", ""] if change else []), *_inputs(receipt), *_program(program), *_coefficients(coefficients or {}), *_numbers(receipt),
+        *([f"Added to the base: {change}", ""] if change else []), *_inputs(receipt), *_program(program),
+        *_coefficients(coefficients or {}), *_numbers(receipt),
         "`receipt.json` has the digest of every tensor; `steerlang verify` checks this folder against it.", "",
     ]  # fmt: skip
     return "\n".join(head + parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def read_source(path: str | Path, name: str | None = None) -> tuple[Source | Non
     try:
         data = _read_at_most(Path(path), _MAX_BYTES + len(_BOM))
     except FileNotFoundError:
-        return None, [error(FILE_NOT_FOUND, None, f"`{shown}` does not exist", place=shown)]
+        help = _meant(Path(path))
+        return None, [error(FILE_NOT_FOUND, None, f"`{shown}` does not exist", place=shown, help=help)]
     except IsADirectoryError:
         return None, [error(
             UNREADABLE_FILE, None, f"`{shown}` is a folder, not a program", place=shown,
@@ -34,6 +36,14 @@ def read_source(path: str | Path, name: str | None = None) -> tuple[Source | Non
         reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
         return None, [error(UNREADABLE_FILE, None, f"`{shown}` cannot be read: {reason}", place=shown)]
     return source_from_bytes(data, shown, os.path.abspath(path))
+
+
+def _meant(path: Path) -> tuple[str, ...]:
+    """The help line where a file of that name lies in a folder beside."""
+    if path.is_absolute():
+        return ()
+    found = sorted(p for p in Path().glob(f"*/{glob.escape(str(path))}") if p.is_file())
+    return (f"did you mean `{found[0].as_posix()}`?",) if found else ()
 
 
 def source_from_bytes(

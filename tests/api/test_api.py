@@ -266,3 +266,9 @@ print([name for name in ("torch", "transformers") if name in sys.modules])
 """
     found = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, timeout=120)
     assert (found.stdout.strip(), found.returncode) == ("[]", 0), found.stderr
+
+
+def test_a_mistyped_target_is_answered_with_the_nearest(project: Path) -> None:
+    with pytest.raises(SteerlangError) as refused:
+        program(project, TEXT).plan(targets=["fien"])
+    assert refused.value.diagnostics[0].help == ("did you mean `fine`?",)

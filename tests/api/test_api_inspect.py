@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from importlib import util
 from pathlib import Path
@@ -128,6 +129,11 @@ def test_the_model_of_a_file_is_named(project: Path, steer: Steer, tmp_path: Pat
     assert (result.exit_code, "SL631" in result.output) == (2, True)
     result = steer("inspect", str(tmp_path / "a.safetensors"), "--tokens", "2", "--model", "m")
     assert (result.exit_code, "SL513" in result.output) == (1, True)
+    config = {"model_type": "vit", "architectures": ["ViTForImageClassification"], "id2label": {"0": "a", "1": "b"}}
+    shutil.copytree(project / "m", tmp_path / "seeing")
+    (tmp_path / "seeing" / "config.json").write_text(json.dumps(config))
+    result = steer("inspect", str(tmp_path / "a.safetensors"), "--tokens", "2", "--model", str(tmp_path / "seeing"))
+    assert (result.exit_code, "SL515" in result.output) == (1, True), result.output
 
 
 @pytest.mark.parametrize(

@@ -48,3 +48,13 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
     assert [d.code.id for d in read_source(tmp_path / "none.steer")[1]] == ["SL501"]
     assert [d.code.id for d in read_source(tmp_path)[1]] == ["SL504"]
     assert [d.code.id for d in read_source("a\0b")[1]] == ["SL504"]
+
+
+def test_a_file_in_a_folder_beside_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "quick.steer").write_text("steerlang 1\n")
+    monkeypatch.chdir(tmp_path)
+    _, (problem,) = read_source("quick.steer")
+    assert problem.help == ("did you mean `specs/quick.steer`?",)
+    _, (problem,) = read_source("[*].steer")
+    assert problem.help == ()
