@@ -36,7 +36,7 @@ VERBS: Mapping[str, str] = {
     "init": "Start a project from a template.",
     "migrate": "Bring programs to the newest edition of the language.",
     "verify": "Check an exported folder of weights against its receipt.",
-    "diff": "Compare two programs by meaning, or two checkpoints block by block.",
+    "diff": "Compare two programs by meaning, or checkpoints, adapters or vectors block by block.",
     "cache": "List, check and clear stored results.",
     "doctor": "Show versions, devices, folders and settings.",
     "schema": "Print a JSON Schema.",

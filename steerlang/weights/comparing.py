@@ -93,7 +93,7 @@ def compare(first: Side, second: Side, by: Any = "layer") -> CheckpointDifferenc
     states, whose blocks are their layers. Raises WeightsError."""
     check_comparable(first, second)
     blocks = Blocks(by="tensor" if first.kind == "vector" and by == "layer" else by)
-    found = diff(first.tensors, second.tensors, blocks)
+    found = diff(first.beside(second).tensors, second.beside(first).tensors, blocks)
     names = dict.fromkeys([*first.facts, *second.facts])
     facts = [(name, first.facts.get(name, "nothing"), second.facts.get(name, "nothing")) for name in names]
     return replace(found, kind=first.kind, facts=tuple(f for f in facts if f[1] != f[2]))

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -208,3 +209,18 @@ def test_without_matplotlib_a_plot_is_refused_before_anything_runs(
     result = steer("inspect", "a.safetensors", "--plot", "x.png")
     assert (result.exit_code, "SL512" in result.output, "steerlang[plots]" in result.output) == (3, True, True)
     assert not (files / "x.png").exists()
+
+
+@pytest.mark.parametrize("ending", ["gguf", "svec", "pt"])
+def test_diff_reads_vectors_of_other_tools(tmp_path: Path, steer: Steer, ending: str) -> None:
+    options = {**OPTIONS, "layers": list(A.layers)}
+    ours, theirs = tmp_path / "a.safetensors", tmp_path / f"b.{ending}"
+    write_export(A.payload(), ours)
+    write_export(A.payload(), theirs, format=ending, options=options)
+    for pair in ((theirs, ours), (ours, theirs)):
+        result = steer("diff", *map(str, pair))
+        assert (result.exit_code, result.stdout) == (0, "the directions are the same, bit by bit\n"), result.output
+    write_export(replace(A, directions=-A.directions).payload(), ours)
+    document = json.loads(steer("diff", str(theirs), str(ours), "--format", "json").stdout)
+    assert document["kind"] == "vector"
+    assert {round(block["cosine"], 5) for block in document["blocks"]} == {-1.0}

@@ -34,7 +34,7 @@ BLOCKS = ("layer", "module", "tensor", "all")
 @click.pass_context
 def command(ctx: click.Context, first: str, second: str, by: Any, output: Output) -> ExitCode:
     """Compare A and B: two programs by meaning, or block by block two checkpoints (folders or safetensors files), LoRA
-    adapters, or vector files.
+    adapters, or vector files of any format that is read (`.safetensors`, `.gguf`, `.svec`, `.pt`).
 
     Programs, in any form, are compared definition by definition: added, removed, renamed, changed options. Comments,
     order and defaults that are written out make no difference. Adapters are compared by what they add to the weights,
