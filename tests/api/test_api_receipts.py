@@ -107,10 +107,10 @@ def test_receipts_are_found_again_without_computing(
 def test_receipts_are_shown(made: Any) -> None:
     found = gather(made[0])
     text = render(found, Screen(120))
-    assert "norm of other - m" in text
+    assert "norm of t" in text
     assert "both" in text.split("weights\n")[1]
     weights = {w["name"]: w for w in findings_document(found)["weights"]}
-    assert weights["both"]["vectors"][0]["name"] == "other - m"
+    assert weights["both"]["vectors"][0]["name"] == "t"
     assert weights["both"]["finite"] is True
     html = page(found)
     assert "<h2>Weights</h2>" in html
