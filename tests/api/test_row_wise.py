@@ -105,6 +105,7 @@ model three = apply(c.m, add(c.v, scale = 1.5), rotate(c.v))
 samples x = generate([c.m, one, two, three], c.words, max_new_tokens = 5)
 """
     found = program(project, text, head=head).run()["x"]
-    assert found["one"] == found["three"]
-    assert found["one"] != found["c.m"]
-    assert found["two"] != found["one"]
+    texts = {name: [sample.completion for sample in found[name]] for name in ("c.m", "one", "two", "three")}
+    assert texts["one"] == texts["three"]
+    assert texts["one"] != texts["c.m"]
+    assert texts["two"] != texts["one"]

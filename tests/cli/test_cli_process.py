@@ -17,7 +17,8 @@ HEAVY = ("torch", "transformers", "numpy", "rich", "jsonschema", "tokenizers", "
 
 # A run that never ends by itself, on the real command line.
 SLEEPER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
 from types import SimpleNamespace
 from steerlang import api
 from steerlang.cli.main import cli
@@ -48,7 +49,7 @@ def test_interrupt(format: str, folder: Path) -> None:
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, err + out
     assert "Traceback" not in err
     assert "kept" in (json.loads(out)["diagnostics"][0]["notes"][0] if format == "json" else err)
 

@@ -169,9 +169,8 @@ def test_a_steered_model_as_a_file_adds_what_its_actions_add(here: Path) -> None
     text = """
 vector u = extract(m, pairs, tokens = mean)
 model  k = apply(apply(m, add([v, u], scale = [0.5, -0.25])), add(v, layers = 1, scale = 0.1, unit = residual))
-export f = gguf(k, to = "out/k.gguf", reader = repeng)
 """
-    run(here, text)
+    run(here, f'{text}export f = gguf(k, to = "out/k.gguf", reader = repeng)\n')
     text += 'vector w = load_vector("out/k.gguf", model = m)\nmodel again = apply(m, add(w))\n'
     text += "metric moved = kl_from([k, again], words, base = m)"
     found = program(here, text).run(targets=["v", "u", "w", "moved"])
