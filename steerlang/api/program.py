@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from steerlang.diagnostics import Diagnostic, codes, error
 from steerlang.diagnostics.suggest import did_you_mean
-from steerlang.graph.plan import Plan, make_plan
 from steerlang.language.compiling import Compiled
 from steerlang.source import Source
 
@@ -19,6 +18,7 @@ from .settings import Settings, SteerlangError
 if TYPE_CHECKING:
     from steerlang.engine.events import EventSink
     from steerlang.engine.store import Store
+    from steerlang.graph.plan import Plan
 
     from .planning import PlanView
     from .results import Run
@@ -108,6 +108,8 @@ class Program:
         self._known(force, "--force")
         chosen = [n for n in names if any(label == n or label.startswith(f"{n}[") for label in graph.roots)]
         view = store.view(self.compiled.source.path)
+        from steerlang.graph.plan import make_plan  # validating plans nothing
+
         return make_plan(graph, view, force, chosen)
 
     def _known(self, names: Collection[str], option: str) -> None:

@@ -116,7 +116,29 @@ def _cpu_seconds(*command: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+LOADED = """
+import sys
+from steerlang.cli.main import cli
+try:
+    cli.main(["validate", "good.steer"])
+except SystemExit:
+    pass
+print("\\n".join(sys.modules))
+"""
+
+
+def test_validating_loads_what_it_uses(folder: Path) -> None:
+    """What a program does not name is not loaded: no readers of vector files, no plans, no views of other formats."""
+    loaded = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True).stdout.split()
+    assert "steerlang.language.checking" in loaded
+    heavy = {"torch", "numpy", "transformers", "safetensors", "scipy", "sklearn", "PIL", "jsonschema", "pickletools"}
+    unused = {"steerlang.graph.plan", "steerlang.graph.facts.vectors", "steerlang.engine.store", "steerlang.weights"}
+    assert not {name.partition(".")[0] for name in loaded} & heavy
+    assert not unused & set(loaded)
+
+
 @posix
+@pytest.mark.slow  # by the clock, so by itself: other tests beside it change what it measures
 def test_starting_is_quick(folder: Path) -> None:
     """Validating costs no more than a few times what importing the parser library and click alone does."""
     steer("validate", "good.steer")  # byte code is written

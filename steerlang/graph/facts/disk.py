@@ -8,7 +8,6 @@ from pathlib import Path
 
 from steerlang.data import RowOptions
 
-from .adapter import read_adapter
 from .data import find_file, read_data, read_document
 from .digests import FileDigests
 from .hub import Located, hub_cache, locate
@@ -26,7 +25,6 @@ from .promise import (
     VectorFacts,
 )
 from .tokenizer import Renderer
-from .vectors import read_vector
 
 
 class DiskFacts:
@@ -54,6 +52,8 @@ class DiskFacts:
     def adapter(self, reference: ModelReference) -> AdapterFacts | Absent | Trouble:
         if reference not in self._adapters:
             located = self._locate(reference)
+            from .adapter import read_adapter  # most programs name none
+
             found = read_adapter(located, self._digests) if isinstance(located, Located) else located
             self._adapters[reference] = found
         return self._adapters[reference]
@@ -77,6 +77,8 @@ class DiskFacts:
 
     def vector(self, path: str, base_folder: str) -> VectorFacts | Trouble:
         found = find_file(path, base_folder, "the vector file")
+        from .vectors import read_vector  # most programs name none
+
         return found if isinstance(found, Trouble) else read_vector(found, path, self._digests)
 
     def resolve_path(self, text: str, base_folder: str) -> Path | Trouble:
