@@ -49,7 +49,9 @@ def _extract(call: Call, low: Lowering) -> Any:
         # The method works on the embedding row as well and drops it afterwards.
         points = [{"site": {"select": "embedding"}, "layer": 0}, *points]
     sides = [capture_node(low, subject, other.node, role, points, call["tokens"]) for role in ("target", "source")]
-    return _vector(call, low, choice, (sides[0], sides[1]), subject, call["site"], layers, call["tokens"])
+    return directions(
+        low, choice, call["seed"], (sides[0], sides[1]), subject, call["site"], layers, call["tokens"]
+    )
 
 
 def _from_states(call: Call, low: Lowering, target: StatesValue, source: StatesValue) -> Any:
@@ -75,7 +77,7 @@ def _from_states(call: Call, low: Lowering, target: StatesValue, source: StatesV
     if not _is_defined(call, low, choice, target.tokens) or not _enough(call, low, choice, fewest):
         return POISON
     places = (target.model, target.site, target.layers, target.tokens)
-    return _vector(call, low, choice, (target.node, source.node), *places)
+    return directions(low, choice, call["seed"], (target.node, source.node), *places)
 
 
 def _takes_states(call: Call, low: Lowering, choice: MethodChoice) -> bool:
@@ -116,22 +118,23 @@ def _written_as(selector: Any) -> str:
     return f"`{selector['select']}({arguments})`" if arguments else f"`{selector['select']}`"
 
 
-def _vector(
-    call: Call,
+def directions(
     low: Lowering,
     choice: MethodChoice,
+    seed: int,
     states: tuple[Node, Node],
     model: ModelValue,
     site: Json,
     layers: tuple[int, ...],
     tokens: Json,
 ) -> VectorValue:
+    """The vector that a method makes of the target's and the source's states."""
     options: dict[str, Json] = {
         "method": choice.document(),
         "site": site,
         "layers": list(layers),
         "tokens": tokens,
-        "seed": call["seed"],
+        "seed": seed,
     }
     node = low.node("extract", options, states, "vector", version=choice.method.version + _RECORD)
     return VectorValue(node, model.base.key, model.name, site, layers, model.width, model.layers)

@@ -25,6 +25,7 @@ STEER_WORDS = {
     "prompt": "the tokens of the prompt",
     "generated": "from the position that produces the first new token on",
     "last_prompt": "the last token of the prompt",
+    "assistant": "the assistant's tokens: of its reply where a conversation is read, else `generated`",
 }
 SITE_WORDS = {
     "residual": "the block's output, before any final norm",
@@ -37,7 +38,7 @@ SITE_WORDS = {
 }
 
 TOKENS_READ = Selector(TOKENS, READ_WORDS, ("index", "from_end", "span", "at", "predicting", "before"))
-TOKENS_STEERED = Selector(TOKENS, STEER_WORDS, ("from_token", "at"))
+TOKENS_STEERED = Selector(TOKENS, STEER_WORDS, ("from_token", "at", "index", "span"))
 SITES = Selector(SITE, SITE_WORDS, ("module",))
 
 

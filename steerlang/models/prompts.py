@@ -1,4 +1,4 @@
-"""Where texts that scopes name stand in the prompts of a batch."""
+"""Where what scopes name stands in the prompts of a batch: texts, and the assistant's reply."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from steerlang.models.actions import Recipe
 from steerlang.models.positions import find_text
-from steerlang.models.scopes import AtText, TokenScope
+from steerlang.models.scopes import AssistantTokens, AtText, TokenScope
 from steerlang.models.tokens import TokenisedItem
 
 
@@ -23,10 +23,17 @@ def without_text(recipe: Recipe, prompts: Sequence[TokenisedItem]) -> dict[str, 
 def marks_of(
     scopes: Sequence[TokenScope], prompts: Sequence[TokenisedItem], device: torch.device
 ) -> dict[TokenScope, Tensor]:
-    """For each scope by text, the position of its text in each prompt ``[B]``; −2 where it is not there."""
+    """For each scope that depends on the prompts, the position it names in each ``[B]``; −2 where it is not there."""
     marks: dict[TokenScope, Tensor] = {}
     for scope in scopes:
         if isinstance(scope, AtText):
             at = [find_text(item, scope.text) for item in prompts]
             marks[scope] = torch.tensor([-2 if a is None else a for a in at], device=device)
+        elif isinstance(scope, AssistantTokens):
+            marks[scope] = torch.tensor([_before_reply(item) for item in prompts], device=device)
     return marks
+
+
+def _before_reply(item: TokenisedItem) -> int:
+    """The position that produces the assistant's first token: before its reply, or the last of a prompt."""
+    return (item.assistant[0] if item.assistant else item.prompt or len(item)) - 1

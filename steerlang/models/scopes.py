@@ -44,7 +44,7 @@ class PassView:
     """One forward pass: ``positions [B, T]`` without padding (of real tokens), ``prompt_lengths [B, 1]`` in tokens.
 
     ``after_prompt`` is True in a cached pass that holds generated tokens only: no mask is needed to know its phase.
-    ``marks`` gives, for a scope by text, its position in each row ``[B, 1]`` (−1: not there).
+    ``marks`` gives, for a `MarkedScope`, its position in each row ``[B, 1]`` (below −1: not there).
     """
 
     positions: Tensor
@@ -104,18 +104,54 @@ class LastPromptToken(TokenScope):
 
 
 @dataclass(frozen=True)
-class AtText(TokenScope):
+class TokenAt(TokenScope):
+    """Position k of the whole sequence, from 0."""
+
+    k: int
+
+    def answer(self, view: PassView) -> Answer:
+        return view.positions == self.k
+
+
+@dataclass(frozen=True)
+class TokenSpan(TokenScope):
+    """From one position of the whole sequence to another, both included."""
+
+    start: int
+    end: int
+
+    def answer(self, view: PassView) -> Answer:
+        return (view.positions >= self.start) & (view.positions <= self.end)
+
+
+@dataclass(frozen=True)
+class MarkedScope(TokenScope):
+    """A scope that depends on what a prompt says: the batch begins with a mark for each row. Use a subclass."""
+
+    def mark(self, view: PassView) -> Tensor:
+        at = view.marks.get(self)
+        if at is None:
+            raise BadBatch(
+                f"steering by {self} without knowing where it is in the prompts",
+                "begin the batch with marks, or give texts",
+            )
+        return at
+
+
+@dataclass(frozen=True)
+class AtText(MarkedScope):
     """The first token of the first occurrence of ``text`` in the prompt."""
 
     text: str
 
     def answer(self, view: PassView) -> Answer:
-        if view.after_prompt:
-            return NONE
-        at = view.marks.get(self)
-        if at is None:
-            raise BadBatch(
-                f"steering at {self.text!r} without knowing where it is",
-                "begin the batch with marks, or give texts",
-            )
-        return view.positions == at
+        return NONE if view.after_prompt else view.positions == self.mark(view)
+
+
+@dataclass(frozen=True)
+class AssistantTokens(MarkedScope):
+    """From the position that produces the assistant's first token on: of its reply in a conversation that is read, else
+    of what is generated. Marks are that position."""
+
+    def answer(self, view: PassView) -> Answer:
+        return EVERY if view.after_prompt else view.positions >= self.mark(view)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from steerlang.models.actions import Recipe, SteeringAction
-from steerlang.models.scopes import FromToken, GeneratedTokens, LastPromptToken
+from steerlang.models.scopes import AssistantTokens, FromToken, GeneratedTokens, LastPromptToken, TokenAt
 from steerlang.models.tokens import TokenisedItem
 
 # Rows are worth sharing when at least so many tokens of passes are saved: one pass more has its price.
@@ -67,7 +67,10 @@ def _spares_prefix(action: SteeringAction, length: int) -> bool:
     scope = action.tokens
     if isinstance(scope, FromToken):
         return scope.k >= length - 1
-    return isinstance(scope, GeneratedTokens | LastPromptToken)
+    if isinstance(scope, TokenAt):
+        return scope.k >= length - 1
+    # A prompt that is to be answered holds no reply of the assistant's yet.
+    return isinstance(scope, GeneratedTokens | LastPromptToken | AssistantTokens)
 
 
 def as_index(rows: Sequence[int], device: torch.device) -> Tensor:

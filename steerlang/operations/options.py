@@ -29,6 +29,9 @@ _STEER: Mapping[str, Callable[[Mapping[str, Any]], steer.TokenScope]] = {
     "last_prompt": lambda _: steer.LastPromptToken(),
     "from_token": lambda o: steer.FromToken(o["position"]),
     "at": lambda o: steer.AtText(o["text"]),
+    "index": lambda o: steer.TokenAt(o["position"]),
+    "span": lambda o: steer.TokenSpan(o["start"], o["end"]),
+    "assistant": lambda _: steer.AssistantTokens(),
 }
 
 
