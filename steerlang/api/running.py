@@ -137,7 +137,7 @@ class _Operations(Mapping[str, Operation]):
 def versions() -> dict[str, str]:
     """Versions of what takes part in results."""
     found = {"steerlang": __version__}
-    for package in ("torch", "transformers", "numpy"):
+    for package in ("torch", "transformers", "numpy", "scikit-learn"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -11,6 +11,7 @@ from . import (
     arithmetic,
     capturing,
     classifying,
+    concepts,
     extracting,
     folding,
     generating,
@@ -34,4 +35,5 @@ OPERATIONS: Mapping[str, Operation] = {
     **scoring.OPERATIONS,
     **learning.OPERATIONS,
     **classifying.OPERATIONS,
+    **concepts.OPERATIONS,
 }
