@@ -21,7 +21,7 @@ from .outputs import unsafe_outputs
 from .overrides import bind_parameters
 from .points import too_many_points
 from .registry import Registry
-from .types import Axes
+from .types import LISTED, Axes
 from .values import POISON, AdapterValue, CheckpointValue, ExportValue, named_vectors, node_of
 
 
@@ -102,7 +102,7 @@ def cell_label(name: str, axes: Axes, labels: tuple[object, ...]) -> str:
     if not axes:
         return name
     parts = [
-        str(x) if isinstance(x, str) and a.name == "model" else f"{a.name} = {x}"
+        str(x) if isinstance(x, str) and a.name in LISTED else f"{a.name} = {x}"
         for a, x in zip(axes, labels, strict=True)
     ]
     return f"{name}[{', '.join(parts)}]"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 KIND = "concepts"
 SHIFT = "shift"
+#: Methods whose activations are 1/(1 + ‖z − u_k‖).
+_BY_DISTANCE = frozenset({"kmeans", "largest_norm"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,11 @@ class ConceptDictionary:
     @property
     def width(self) -> int:
         return int(self.components.shape[1])
+
+    @property
+    def by_distance(self) -> bool:
+        """Whether activations are nearness to concepts (`kmeans`, `largest_norm`) and not parts along them."""
+        return self.method["name"] in _BY_DISTANCE
 
     @property
     def counts(self) -> tuple[int, ...]:
