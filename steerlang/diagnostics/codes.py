@@ -140,6 +140,7 @@ NO_SUCH_CONCEPT = _error("SL563", "no-such-concept", "a concept is named that a 
 OTHER_UNITS = _warning("SL564", "other-units", "a shift of states is added to concepts that are in other units")
 EMPTY_CONCEPT = _warning("SL565", "empty-concept", "no sample found in both models belongs to a concept")
 NOT_PER_CONCEPT = _error("SL566", "not-comparable", "two metrics have no numbers that go together one by one")
+NOT_CONVERGED = _warning("SL567", "not-converged", "a decomposition was stopped before it had converged")
 
 # SL6xx imports, parameters, edition
 IMPORT_CYCLE = _error("SL601", "import-cycle", "files import each other in a circle")

@@ -119,12 +119,17 @@ def same_place_as(concepts: ConceptsValue, states: StatesValue, where: Span, low
     elif states.site != concepts.site:
         code, said = codes.CAPTURES_DIFFER, (f"at {written(concepts.site)}", f"at {written(states.site)}")
     elif states.layers != concepts.layers:
-        code, said = codes.CAPTURES_DIFFER, (f"of layer {concepts.layer}", f"of layers {spelled(states.layers)}")
+        code, said = codes.CAPTURES_DIFFER, (f"of layer {concepts.layer}", f"of {layers_text(states.layers)}")
     else:
         return True
     message = f"the concepts are {said[0]}, and these activations {said[1]}"
     low.report(error(code, where, message, help="capture at the site and layer that the dictionary was made of"))
     return False
+
+
+def layers_text(layers: tuple[int, ...]) -> str:
+    """`layer 3`, `layers 3..5`."""
+    return f"layer{'s' if len(layers) > 1 else ''} {spelled(layers)}"
 
 
 def written(selector: Any) -> str:

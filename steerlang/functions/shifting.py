@@ -6,7 +6,6 @@ from typing import Any
 
 from steerlang.diagnostics import Diagnostic, Label, codes, error
 from steerlang.graph.node import Json, Node
-from steerlang.language.layers import spelled
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Value
 from steerlang.language.signature import Call, Function, Parameter
@@ -14,7 +13,7 @@ from steerlang.language.types import ACTIVATIONS, CONCEPTS, SHIFT
 from steerlang.language.values import POISON, ConceptsValue, ShiftValue, StatesValue
 from steerlang.source import Span
 
-from .concepts import activations_on, same_place_as, written
+from .concepts import activations_on, layers_text, same_place_as, written
 
 _REDUCE = {
     "mean": "the mean of the states after minus the mean of those before",
@@ -57,8 +56,7 @@ def _comparable(before: StatesValue, after: StatesValue, where: Span, low: Lower
     elif before.site != after.site:
         code, said = codes.CAPTURES_DIFFER, (f"read at {written(before.site)}", f"at {written(after.site)}")
     elif before.layers != after.layers:
-        layers = (spelled(before.layers), spelled(after.layers))
-        code, said = codes.CAPTURES_DIFFER, (f"of layers {layers[0]}", f"of layers {layers[1]}")
+        code, said = codes.CAPTURES_DIFFER, (f"of {layers_text(before.layers)}", f"of {layers_text(after.layers)}")
     else:
         return _same_samples(before, after, where, low)
     message = f"the states before are {said[0]}, those after {said[1]}"

@@ -41,6 +41,8 @@ def _one(scope: Scope, subject: t.Typed, argument: tree.Argument, expr: tree.Ind
         return scope.invoke("restrict", {"vector": subject, "layers": layers}, expr.span)
     if subject.type in (CONCEPTS, SHIFT):
         number = Number(0, integer=True).check(argument.value, scope.inside("the number of a concept"))
+        if isinstance(number, t.Poison):
+            return t.Poison(ERROR, expr.span)
         return scope.invoke("concept_at", {"concepts": subject, "index": number}, expr.span)
     return _cannot(scope, subject, argument, expr)
 
