@@ -19,17 +19,21 @@ from steerlang.language.values import (
     POISON,
     ActionValue,
     CoefficientsSetValue,
+    ConceptsValue,
     ConditionValue,
     DataValue,
     MetricValue,
     ModelValue,
     PointValue,
     SamplesValue,
+    ShiftValue,
     StatesValue,
     VectorValue,
+    named_vectors,
     node_of,
 )
 from steerlang.operations.coefficients import Coefficients
+from steerlang.operations.dictionary import ConceptDictionary, ConceptShift
 from steerlang.operations.metric import Metric
 from steerlang.operations.vector import SteeringVector
 from steerlang.source import Span
@@ -156,8 +160,9 @@ class Run:
     def __getitem__(self, name: str) -> Any:
         """The result of a definition; where it has axes, a `Results` table of the points that were computed.
 
-        Vectors are `SteeringVector`, metrics `Metric`, samples lists of `Sample`, models context managers that give the
-        Hugging Face model steered. Raises KeyError for a name the program lacks or that was not carried out.
+        Vectors are `SteeringVector`, lists of them mappings by name, dictionaries `ConceptDictionary`, shifts
+        `ConceptShift`, metrics `Metric`, samples lists of `Sample`, models context managers that give the Hugging Face
+        model steered. Raises KeyError for a name the program lacks or that was not carried out.
         """
         table = self.program.compiled.tables.get(name)
         if table is None:
@@ -242,6 +247,8 @@ class Run:
         return found
 
     def _is_there(self, value: object) -> bool:
+        if vectors := named_vectors(value):
+            return all(self._is_there(v) for v in vectors.values())
         node = node_of(value)
         return node is None or node.virtual or self.payload(node) is not None
 
@@ -250,13 +257,15 @@ class Run:
             from .models import RunModel
 
             return RunModel(value, self)
+        if vectors := named_vectors(value):
+            return {name: self._object(f"{label}[{name}]", v) for name, v in vectors.items()}
         if isinstance(value, list) and value and isinstance(value[0], ActionValue):
             from .steering import RunSteering
 
             return RunSteering(label, tuple(value), self)
         if not isinstance(
             value, (VectorValue, SamplesValue, MetricValue, ConditionValue, PointValue, DataValue, StatesValue,
-                    CoefficientsSetValue)
+                    CoefficientsSetValue, ConceptsValue, ShiftValue)
         ) or value.node is None:  # fmt: skip
             return None if value is POISON else value
         payload = self.payload(value.node)
@@ -272,6 +281,10 @@ def _plain(value: object, payload: Payload) -> Any:
         return Coefficients.of(payload, value.node)
     if isinstance(value, VectorValue):
         return SteeringVector.of(payload)
+    if isinstance(value, ConceptsValue):
+        return ConceptDictionary.of(payload)
+    if isinstance(value, ShiftValue):
+        return ConceptShift.of(payload)
     if isinstance(value, SamplesValue):
         return samples_of(payload)
     if isinstance(value, MetricValue):

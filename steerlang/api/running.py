@@ -19,6 +19,7 @@ from steerlang.graph.plan import Plan
 from steerlang.language.compiling import cells_of
 from steerlang.language.values import ConditionValue
 
+from .concept_warnings import doubtful_concepts
 from .receipts import keep_receipts
 from .results import ExpectationResult, Run
 from .settings import SteerlangError
@@ -94,7 +95,8 @@ def _check_vision(plan: Plan) -> None:
 
 def _warn(run: Run, sink: EventSink) -> None:
     """Say which extracted vectors are not to be trusted unseen, and what was steered in part or too strongly."""
-    for diagnostic in (*doubtful_vectors(run), *partly_steered(run), *idle_gates(run), *strong_actions(run)):
+    doubtful = (doubtful_vectors, doubtful_concepts, partly_steered, idle_gates, strong_actions)
+    for diagnostic in (d for look in doubtful for d in look(run)):
         run.found.append(diagnostic)
         sink.emit(DiagnosticEvent(diagnostic=diagnostic))
 
@@ -137,7 +139,7 @@ class _Operations(Mapping[str, Operation]):
 def versions() -> dict[str, str]:
     """Versions of what takes part in results."""
     found = {"steerlang": __version__}
-    for package in ("torch", "transformers", "numpy"):
+    for package in ("torch", "transformers", "numpy", "scikit-learn"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

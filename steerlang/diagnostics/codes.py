@@ -133,6 +133,14 @@ REVISION_CHANGED = _error("SL543", "revision-changed", "a model is of another re
 NOT_LOCKED = _error("SL544", "not-locked", "a program uses an input that its lock file does not have")
 LOCKED_UNUSED = _error("SL545", "locked-but-unused", "a lock file has an input that its program does not use")
 NOT_FORMATTED = _error("SL546", "not-formatted", "a program is not in the standard layout")
+NOT_ONE_LAYER = _error("SL560", "not-one-layer", "concepts are made of states of several layers")
+TOO_MANY_CONCEPTS = _error("SL561", "too-many-concepts", "more concepts are asked for than states differ")
+CAPTURES_DIFFER = _error("SL562", "captures-differ", "two captures, or concepts and states, cannot be compared")
+NO_SUCH_CONCEPT = _error("SL563", "no-such-concept", "a concept is named that a dictionary does not have")
+OTHER_UNITS = _warning("SL564", "other-units", "a shift of states is added to concepts that are in other units")
+EMPTY_CONCEPT = _warning("SL565", "empty-concept", "no sample found in both models belongs to a concept")
+NOT_PER_CONCEPT = _error("SL566", "not-comparable", "two metrics have no numbers that go together one by one")
+NOT_CONVERGED = _warning("SL567", "not-converged", "a decomposition was stopped before it had converged")
 
 # SL6xx imports, parameters, edition
 IMPORT_CYCLE = _error("SL601", "import-cycle", "files import each other in a circle")

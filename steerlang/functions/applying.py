@@ -17,6 +17,7 @@ from steerlang.language.values import (
     POISON,
     ActionValue,
     AppliedAction,
+    ConceptsValue,
     ModelValue,
     ReadingValue,
     VectorValue,
@@ -116,12 +117,15 @@ def _action_layers(action: ActionValue, model: ModelValue, low: Lowering) -> tup
 def _made_for(action: ActionValue, model: ModelValue, low: Lowering) -> bool:
     """Whether the vectors of an action and of its gate were read from this model, or may be used across models."""
     readings = () if action.when is None else action.when.readings
-    used = [(v, action.across, action.span, "steer") for v in action.vectors]
+    used: list[tuple[VectorValue | ConceptsValue, bool, Span, str]] = []
+    used += [(v, action.across, action.span, "steer") for v in action.vectors]
     used += [(r.vector, r.across, r.span, "read") for r in readings]
     return all(_fits(vector, model, across, span, verb, low) for vector, across, span, verb in used)
 
 
-def _fits(vector: VectorValue, model: ModelValue, across: bool, span: Span, verb: str, low: Lowering) -> bool:
+def _fits(
+    vector: VectorValue | ConceptsValue, model: ModelValue, across: bool, span: Span, verb: str, low: Lowering
+) -> bool:
     if vector.width != model.width:
         return _misfit(
             codes.WIDTH_MISMATCH,

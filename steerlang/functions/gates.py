@@ -14,8 +14,8 @@ from steerlang.graph.node import Json, Node, walk
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Flag, Layers, Selector, Value
 from steerlang.language.signature import Call, Function, Operator, Parameter
-from steerlang.language.types import GATE, NONE, NUMBER, READING, SITE, VECTOR
-from steerlang.language.values import POISON, GateValue, ReadingValue, VectorValue, as_selection
+from steerlang.language.types import CONCEPTS, GATE, NEAREST, NONE, NUMBER, READING, SITE, VECTOR, Type
+from steerlang.language.values import POISON, ConceptsValue, GateValue, ReadingValue, VectorValue, as_selection
 from steerlang.source import Span
 
 from .selectors import SITE_WORDS, SITES
@@ -50,15 +50,9 @@ def _quantity(name: str, fits: Callable[[Call, Lowering], bool] = lambda _c, _l:
         if not fits(call, low) or not _tokens_fit(call, low):
             return POISON
         form = call.values.get("form", "plain")
-        site = vector.site if call["site"]["select"] == "as_read" else call["site"]
-        if site != vector.site and not call["across"]:
-            return _refused(
-                codes.PROVENANCE_MISMATCH,
-                call.where("site"),
-                low,
-                f"the vector was read at {_site(vector.site)}, and this gate reads {_site(site)}",
-                "read where the vector was read, or say `across = true` if it is meant",
-            )
+        site = _site_read(vector, call, low)
+        if site is None:
+            return POISON
         tokens = call["tokens"]
         if tokens == "as_read":
             tokens = "mean" if form == "cast" else _tokens_of(vector.node)
@@ -67,6 +61,34 @@ def _quantity(name: str, fits: Callable[[Call, Lowering], bool] = lambda _c, _l:
         return ReadingValue(name, vector, layer, site, form, tokens, *places)
 
     return lower
+
+
+def _concept(call: Call, low: Lowering) -> Any:
+    """The nearest concept of a dictionary."""
+    concepts: ConceptsValue = call["vector"]
+    site = _site_read(concepts, call, low) if _tokens_fit(call, low) else None
+    if site is None:
+        return POISON
+    tokens = call["tokens"]
+    if tokens == "as_read":
+        tokens = "last" if _select(concepts.states.tokens) == "last" else "mean"
+    places = (call["each"], call["across"], call.span)
+    return ReadingValue("concept", concepts, as_selection(call["layer"]), site, "plain", tokens, *places)
+
+
+def _site_read(vector: VectorValue | ConceptsValue, call: Call, low: Lowering) -> Json:
+    """The site that is read; None where it is not the vector's, which is reported."""
+    site: Json = vector.site if call["site"]["select"] == "as_read" else call["site"]
+    if site == vector.site or call["across"]:
+        return site
+    _refused(
+        codes.PROVENANCE_MISMATCH,
+        call.where("site"),
+        low,
+        f"the vector was read at {_site(vector.site)}, and this gate reads {_site(site)}",
+        "read where the vector was read, or say `across = true` if it is meant",
+    )
+    return None
 
 
 def _site(site: Json) -> str:
@@ -155,6 +177,20 @@ def _constant(reading: ReadingValue, operator: str, number: float, span: Span, l
     )
 
 
+def _which(symbol: str, turned: bool) -> Callable[[tuple[Any, ...], Span, Lowering], Any]:
+    """`concept(dict, layer = 19) == 3`."""
+
+    def lower(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
+        reading, number = reversed(operands) if turned else operands
+        k = reading.vector.k
+        if float(number).is_integer() and 0 <= number < k:
+            return GateValue(symbol, span, reading, float(number))
+        message = f"there is no concept {number:g}: the dictionary has {k}, 0 to {k - 1}"
+        return _refused(codes.NO_SUCH_CONCEPT, span, low, message, "compare with the number of a concept, from 0")
+
+    return lower
+
+
 def _logic(symbol: str) -> Callable[[tuple[Any, ...], Span, Lowering], GateValue]:
     return lambda gates, span, _: GateValue(symbol, span, gates=gates)
 
@@ -162,6 +198,8 @@ def _logic(symbol: str) -> Callable[[tuple[Any, ...], Span, Lowering], GateValue
 OPERATORS = (
     *(Operator(s, (READING, NUMBER), GATE, _comparison(s, turned=False)) for s in _TURNED),
     *(Operator(s, (NUMBER, READING), GATE, _comparison(s, turned=True)) for s in _TURNED),
+    *(Operator(s, (NEAREST, NUMBER), GATE, _which(s, turned=False)) for s in ("==", "!=")),
+    *(Operator(s, (NUMBER, NEAREST), GATE, _which(s, turned=True)) for s in ("==", "!=")),
     *(Operator(s, (GATE, GATE), GATE, _logic(s)) for s in ("and", "or")),
     Operator("not", (GATE,), GATE, _logic("not")),
 )
@@ -189,13 +227,20 @@ def document(gate: GateValue, layers: Mapping[ReadingValue, int], place: Callabl
 
 
 def _function(
-    name: str, help: str, subject: str, lower: Any, options: tuple[Parameter, ...] = (), source: str = ""
+    name: str,
+    help: str,
+    subject: str,
+    lower: Any,
+    options: tuple[Parameter, ...] = (),
+    source: str = "",
+    of: Type = VECTOR,
+    result: Type = READING,
 ) -> Function:
     return Function(
         name,
         help,
         "gates",
-        (Parameter("vector", Value((VECTOR,)), subject),),
+        (Parameter("vector", Value((of,)), subject),),
         (
             Parameter("layer", Layers(), "which block's states are read: one, not after the action"),
             *options,
@@ -204,7 +249,7 @@ def _function(
             Parameter("site", _SITES, "where in the block", {"select": "as_read"}),
             Parameter("across", Flag(), "allows a vector of another model or site", False),
         ),
-        READING,
+        result,
         lower,
         source=source,
     )
@@ -230,5 +275,14 @@ FUNCTIONS = (
         "the component of states along a vector at length 1, for a gate",
         "the direction projected on",
         _quantity("projection"),
+    ),
+    _function(
+        "concept",
+        "the number of the concept nearest to a state, for a gate: `concept(dict, layer = 19) == 3`",
+        "the dictionary",
+        _concept,
+        source="Khayatan et al., 2025",
+        of=CONCEPTS,
+        result=NEAREST,
     ),
 )

@@ -28,6 +28,10 @@ class TooFewPairs(NumericsError):
         self.method, self.given, self.needed = method, given, needed
 
 
+class TooFewStates(NumericsError):
+    """There are fewer states, or fewer distinct ones, than concepts are asked for."""
+
+
 class ShapeMismatch(NumericsError):
     """Two tensors that must agree in shape do not."""
 

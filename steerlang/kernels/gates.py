@@ -39,6 +39,15 @@ def projection(h: Tensor, unit: Tensor) -> Tensor:
     return found
 
 
+def nearest(h: Tensor, rows: Tensor) -> Tensor:
+    """argmax_k (h·u_k + c_k): which of K concepts a state is of, float32, 0 to K − 1; the first of equals.
+
+    ``rows [K, D + 1]`` float32: u_k beside c_k. With c_k = −‖u_k‖²/2 that is the nearest centroid (‖h‖² is the same for
+    all), with c_k = −μ·u_k the largest projection of centred states, with 0 the largest projection.
+    """
+    return (h.float() @ rows[:, :-1].T + rows[:, -1]).argmax(-1).float()
+
+
 def probability(h: Tensor, unit: Tensor, scale: float, intercept: float) -> Tensor:
     """σ(scale · h·v̂ + intercept): what a logistic probe says of a state, 0 to 1."""
     return torch.sigmoid(scale * projection(h, unit) + intercept)

@@ -21,8 +21,8 @@ from .outputs import unsafe_outputs
 from .overrides import bind_parameters
 from .points import too_many_points
 from .registry import Registry
-from .types import Axes
-from .values import POISON, AdapterValue, CheckpointValue, ExportValue, node_of
+from .types import LISTED, Axes
+from .values import POISON, AdapterValue, CheckpointValue, ExportValue, named_vectors, node_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ def cell_label(name: str, axes: Axes, labels: tuple[object, ...]) -> str:
     if not axes:
         return name
     parts = [
-        str(x) if isinstance(x, str) and a.name == "model" else f"{a.name} = {x}"
+        str(x) if isinstance(x, str) and a.name in LISTED else f"{a.name} = {x}"
         for a, x in zip(axes, labels, strict=True)
     ]
     return f"{name}[{', '.join(parts)}]"
@@ -115,9 +115,10 @@ def _graph(tables: Mapping[str, Table], lowering: Lowering) -> LabelledGraph:
     for name, table in tables.items():
         spans[name] = table.symbol.span
         for cell in table.cells:
+            label = cell_label(name, table.axes, cell.labels)
             node = None if cell.value is POISON else node_of(cell.value)
+            roots.update({f"{label}[{n}]": v.node for n, v in named_vectors(cell.value).items()})
             if node is not None:
-                label = cell_label(name, table.axes, cell.labels)
                 roots[label] = node
                 if isinstance(cell.value, (AdapterValue, CheckpointValue, ExportValue)):
                     written.add(label)

@@ -1,4 +1,4 @@
-"""What stands in square brackets: a point of an axis, or some layers of a vector."""
+"""What stands in square brackets: a point of an axis, some layers of a vector, a concept of a dictionary."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from steerlang.syntax import tree
 from steerlang.syntax.printing import expression_text
 
 from . import typed as t
-from .parameter_types import Layers
-from .types import BOOL, ERROR, NUMBER, POINT, TEXT, VECTOR, Axis, shown, union
+from .parameter_types import Layers, Number
+from .types import BOOL, CONCEPTS, ERROR, NUMBER, POINT, SHIFT, TEXT, VECTOR, Axis, shown, union
 
 if TYPE_CHECKING:
     from .scope import Scope
@@ -39,6 +39,11 @@ def _one(scope: Scope, subject: t.Typed, argument: tree.Argument, expr: tree.Ind
     if subject.type == VECTOR:
         layers = Layers().check(argument.value, scope.inside("the layers of a vector"))
         return scope.invoke("restrict", {"vector": subject, "layers": layers}, expr.span)
+    if subject.type in (CONCEPTS, SHIFT):
+        number = Number(0, integer=True).check(argument.value, scope.inside("the number of a concept"))
+        if isinstance(number, t.Poison):
+            return t.Poison(ERROR, expr.span)
+        return scope.invoke("concept_at", {"concepts": subject, "index": number}, expr.span)
     return _cannot(scope, subject, argument, expr)
 
 
@@ -113,7 +118,8 @@ def _cannot(scope: Scope, subject: t.Typed, argument: tree.Argument, expr: tree.
                 codes.NOT_INDEXABLE,
                 argument.span,
                 f"{subject.type} without axes cannot be indexed",
-                help="only values that depend on a sweep or on a list of models have points, and vectors have layers",
+                help="only values that depend on a sweep or on a list of models have points, vectors have layers, "
+                "and dictionaries concepts",
             )
         )
     return t.Poison(ERROR, expr.span)

@@ -26,6 +26,7 @@ from .types import (
     RATIO,
     REPORT,
     SAMPLES,
+    SHIFT,
     SIZE,
     STEERING,
     SWEEP,
@@ -88,7 +89,12 @@ KINDS = (
         (ACTIVATIONS,),
         "activations before = capture(base, photos, layers = 3)",
     ),
-    Kind("vector", "directions by layer", (VECTOR,), "vector polite = extract(base, manners)"),
+    Kind(
+        "vector",
+        "directions by layer; a list of them, or one for each concept",
+        (VECTOR, SHIFT, list_of(VECTOR)),
+        "vector polite = extract(base, manners)",
+    ),
     Kind(
         "concepts",
         "a dictionary of directions with activations",

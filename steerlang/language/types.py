@@ -58,10 +58,12 @@ IMAGES = Type("images", "image data")
 ACTIVATIONS = Type("activations", "activations")
 VECTOR = Type("vector", "a vector")
 CONCEPTS = Type("concepts", "a concept dictionary")
+SHIFT = Type("shift", "a shift of concepts")
 TASKVECTOR = Type("taskvector", "a task vector")
 COEFFICIENTS = Type("coefficients", "coefficients")
 ACTION = Type("action", "a steering action")
 READING = Type("reading", "a number read from states")
+NEAREST = Type("nearest", "the nearest concept of states")
 GATE = Type("gate", "a gate")
 SAMPLES = Type("samples", "samples")
 METRIC = Type("metric", "a metric")
@@ -83,6 +85,10 @@ def list_of(element: Type) -> ListType:
 Label = str | int | float | bool
 
 
+#: Axes that lists make: their points are called by the names of what stands in the list.
+LISTED = frozenset({"model", "concepts"})
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """A direction in which a value varies: the points of a sweep, or the models of a list.
@@ -96,7 +102,7 @@ class Axis:
     @property
     def example(self) -> str:
         """How its first point is selected: `[s = 0.1]`, and for a list of models `[base]`."""
-        return f"[{self.labels[0]}]" if self.name == "model" else f"[{self.name} = {shown(self.labels[0])}]"
+        return f"[{self.labels[0]}]" if self.name in LISTED else f"[{self.name} = {shown(self.labels[0])}]"
 
     def index(self, label: Label) -> int | None:
         """Position of `label`; numbers compare by value, so `[s = 0]` finds the point 0.0."""

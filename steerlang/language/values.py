@@ -93,7 +93,8 @@ class VectorValue:
     """Directions: which weights they were read from (`model`, a node key), at which site and layers, how wide.
 
     `depth` is the number of layers of that model, which `last` and percentages are counted by. `normed`: whether the
-    mean norms of the states are known, which `unit = residual` scales by; files of other tools lack them.
+    mean norms of the states are known, which `unit = residual` scales by; files of other tools lack them. `label`: what
+    it is called where it was made as one of many (`dict[5] - dict[2]`).
     """
 
     node: Node
@@ -104,6 +105,43 @@ class VectorValue:
     width: int
     depth: int
     normed: bool = True
+    label: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptsValue:
+    """A dictionary: one vector a concept, `k` of them (their number is always known), all at one layer and site.
+
+    model       key of the weights the states were read from, and what they are called; `width`, `depth` as of vectors
+    states      the states whose activations it has
+    fitted      whether its node holds those activations; if not, they are computed where they are asked for
+    """
+
+    node: Node
+    model: str
+    model_name: str
+    site: Json
+    layer: int
+    width: int
+    depth: int
+    k: int
+    method: str
+    states: StatesValue
+    fitted: bool = True
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        return (self.layer,)
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftValue:
+    """A vector for each concept of `dictionary`: from `before` to `after`."""
+
+    node: Node
+    dictionary: ConceptsValue
+    before: StatesValue
+    after: StatesValue
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +150,7 @@ class ReadingValue:
     from which states (`each` = `prompt`: one number a row; `token`: one for every token)."""
 
     quantity: str
-    vector: VectorValue
+    vector: VectorValue | ConceptsValue
     layer: Selection
     site: Json
     form: str
@@ -287,6 +325,13 @@ def node_of(value: object) -> Node | None:
     """The graph node behind a value, if there is one."""
     node = getattr(value, "node", None)
     return node if isinstance(node, Node) else None
+
+
+def named_vectors(value: object) -> dict[str, VectorValue]:
+    """The vectors of a list of them by what each is called: its label, else its place."""
+    if not isinstance(value, list) or not all(isinstance(v, VectorValue) for v in value):
+        return {}
+    return {v.label or str(i): v for i, v in enumerate(value)}
 
 
 def as_selection(value: Any) -> Selection:

@@ -14,18 +14,23 @@ import torch
 from torch import Tensor
 
 from steerlang.kernels import gates
+from steerlang.kernels.steering import unit_length
 from steerlang.models.errors import ModelError
 from steerlang.models.sites import Point
 
-Comparator = Literal["<", "<=", ">", ">="]
+Comparator = Literal["<", "<=", ">", ">=", "==", "!="]
 
 
 @dataclass(frozen=True)
 class Quantity:
     """What is read from a state along a direction. Use a subclass."""
 
+    def prepared(self, direction: Tensor) -> Tensor:
+        """What `of` is given of a reading's direction: that at length 1. Called once, before any pass."""
+        return unit_length(direction.detach())
+
     def of(self, h: Tensor, direction: Tensor) -> Tensor:
-        """One number a state: ``h [..., D]``, ``direction [D]`` of length 1, float32 on its device → ``[...]``."""
+        """One number a state: ``h [..., D]``, ``direction`` as prepared, float32 on its device → ``[...]``."""
         raise NotImplementedError
 
 
@@ -64,9 +69,24 @@ class Probability(Quantity):
         return gates.probability(h, direction, self.scale, self.intercept)
 
 
+@dataclass(frozen=True)
+class NearestConcept(Quantity):
+    """argmax_k (h·u_k + c_k) for the rows u_k of a dictionary (`kernels.gates.nearest`); ``offsets`` are the c_k."""
+
+    offsets: tuple[float, ...]
+
+    def prepared(self, direction: Tensor) -> Tensor:
+        rows = direction.detach().float()
+        return torch.cat([rows, torch.tensor(self.offsets, dtype=rows.dtype, device=rows.device)[:, None]], dim=1)
+
+    def of(self, h: Tensor, direction: Tensor) -> Tensor:
+        return gates.nearest(h, direction)
+
+
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A quantity at a point. Readings of equal contents are one, and are read once a pass.
+    """A quantity at a point, along a direction ``[D]`` or the rows ``[K, D]`` of a dictionary. Readings of equal
+    contents are one, and are read once a pass.
 
     ``each`` = ``prompt``: of the mean over the prompt's tokens (``tokens`` = ``mean``) or of its last one (``last``),
     one number a row, kept while the text is generated. ``each`` = ``token``: of every token's own state.
@@ -79,10 +99,11 @@ class Reading:
     each: Literal["prompt", "token"] = "prompt"
 
     def __post_init__(self) -> None:
-        if self.direction.ndim != 1 or not bool(self.direction.any()) or not bool(self.direction.isfinite().all()):
+        shaped = self.direction.ndim in (1, 2)
+        if not shaped or not bool(self.direction.any()) or not bool(self.direction.isfinite().all()):
             raise ModelError(
                 f"a gate at {self.point} has no direction to compare with",
-                "give one vector [D] that is finite and not zero",
+                "give a vector [D], or rows [K, D], finite and not zero",
             )
 
     @property
@@ -123,6 +144,8 @@ _COMPARE: Mapping[Comparator, Callable[[Tensor, float], Tensor]] = {
     "<=": torch.le,
     ">": torch.gt,
     ">=": torch.ge,
+    "==": torch.eq,
+    "!=": torch.ne,
 }
 
 

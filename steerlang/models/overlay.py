@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steerlang.kernels.steering import unit_length
 from steerlang.models.actions import Add, Operator, Recipe
 from steerlang.models.conditions import Condition, Conditions
 from steerlang.models.errors import BadBatch, WidthMismatch
@@ -169,7 +168,7 @@ class Overlay:
         places = {_spot(place): (place, sequence) for place, sequence in self._unfolded()}
         for number, reading in enumerate(self._conditions.readings):
             place = layout.place(reading.point)
-            direction = unit_length(reading.direction.detach()).to(device)
+            direction = reading.quantity.prepared(reading.direction).to(device)
             reads.setdefault(_spot(place), []).append((number, direction))
             places.setdefault(_spot(place), (place, []))
         return [(place, self._steer(sequence, reads.get(spot, []))) for spot, (place, sequence) in places.items()]
@@ -268,8 +267,8 @@ def _check_widths(loaded: LoadedModel, conditions: Conditions) -> None:
     """Whether what gates read is as wide as what they compare it with."""
     wide = widths(loaded.layout, (reading.point for reading in conditions.readings))
     for reading in conditions.readings:
-        if reading.direction.shape[0] != wide[reading.point]:
-            raise WidthMismatch(reading.direction.shape[0], wide[reading.point], str(reading.point))
+        if reading.direction.shape[-1] != wide[reading.point]:
+            raise WidthMismatch(reading.direction.shape[-1], wide[reading.point], str(reading.point))
 
 
 def _plan(loaded: LoadedModel, recipes: Sequence[Recipe]) -> list[tuple[Place, Sequenced]]:

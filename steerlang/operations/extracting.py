@@ -15,7 +15,6 @@ from torch import Tensor
 from steerlang.diagnostics import codes
 from steerlang.engine.operation import Context, Task
 from steerlang.engine.payload import Payload
-from steerlang.graph.node import Json, Node
 from steerlang.kernels.classifiers import lda, probe
 from steerlang.kernels.errors import NumericsError, TooFewPairs
 from steerlang.kernels.extraction import Extraction, icv, mean_difference, pca
@@ -24,7 +23,7 @@ from steerlang.kernels.quality import Quality, by_layer, quality
 
 from .base import Single, fail, inputs
 from .model_errors import as_diagnostics
-from .origins import identity_of
+from .origins import origin_of
 from .vector import SteeringVector
 
 Extract = Callable[[Tensor, Tensor], Extraction]
@@ -75,7 +74,7 @@ def _extract(task: Task, _: Context) -> Payload:
         report.state_norm.numpy(),
         options["site"],
         options["tokens"],
-        _model(task.node),
+        origin_of(task.node.inputs[0].inputs[0]),
         options["method"],
         _document(report),
         provenance,
@@ -99,14 +98,6 @@ def _check(found: Extraction, report: Quality, layers: list[int]) -> None:
             "the direction has no length in any layer: both sides read the same",
             "look at the token that is read (`steerlang plan`): pairs should differ there or before",
         )
-
-
-def _model(node: Node) -> dict[str, Json]:
-    """The weights the states were read from: id and digest."""
-    model = node.inputs[0].inputs[0]
-    while model.operation == "model.steer":
-        model = model.inputs[0]
-    return {"id": model.locators["name"], "identity": identity_of(model)}
 
 
 def _aligned(target: Payload, source: Payload) -> tuple[Tensor, Tensor, int]:

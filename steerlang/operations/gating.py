@@ -15,6 +15,7 @@ from steerlang.models.gates import (
     CosineTo,
     Either,
     Gate,
+    NearestConcept,
     Not,
     Probability,
     ProjectionOn,
@@ -24,12 +25,15 @@ from steerlang.models.gates import (
 from steerlang.models.sites import Point
 
 from .base import fail
+from .dictionary import ConceptDictionary
 from .options import site
 from .vector import SteeringVector
 
+Source = SteeringVector | ConceptDictionary
 
-def gate_of(document: Mapping[str, Any], vectors: Sequence[SteeringVector]) -> Gate:
-    """The gate; its vectors are named by their place among those of the node."""
+
+def gate_of(document: Mapping[str, Any], vectors: Sequence[Source]) -> Gate:
+    """The gate; what it reads along is named by its place among the inputs of the node."""
     kind = document["is"]
     if kind == "compare":
         reading = _reading(document["reading"], vectors)
@@ -41,9 +45,15 @@ def gate_of(document: Mapping[str, Any], vectors: Sequence[SteeringVector]) -> G
 _COMBINED: Mapping[str, Callable[[Gate, Gate], Gate]] = {"and": Both, "or": Either}
 
 
-def _reading(document: Mapping[str, Any], vectors: Sequence[SteeringVector]) -> Reading:
+def _reading(document: Mapping[str, Any], vectors: Sequence[Source]) -> Reading:
     layer = document["layer"]
-    vector = vectors[document["vector"]].at((layer,))
+    source = vectors[document["vector"]]
+    where = Point(site(document["site"]), layer)
+    tokens = "last" if document["tokens"] == "last" else "mean"
+    if isinstance(source, ConceptDictionary):
+        rows, nearest = _nearest(source)
+        return Reading(nearest, where, rows, tokens, document["each"])  # type: ignore[arg-type]
+    vector = source.at((layer,))
     direction = torch.tensor(vector.directions[0], dtype=torch.float32)
     if not bool(direction.any()):
         raise fail(
@@ -51,10 +61,22 @@ def _reading(document: Mapping[str, Any], vectors: Sequence[SteeringVector]) -> 
             f"a gate compares states with a vector that is zero at layer {layer}",
             "look at how the vector was made, or read another layer",
         )
-    where = Point(site(document["site"]), layer)
-    tokens = "last" if document["tokens"] == "last" else "mean"
     quantity = _QUANTITIES[document["quantity"]](document, vector)
     return Reading(quantity, where, direction, tokens, document["each"])  # type: ignore[arg-type]
+
+
+def _nearest(concepts: ConceptDictionary) -> tuple[torch.Tensor, Quantity]:
+    """The nearest concept where activations are nearness, else that of the largest projection.
+
+    What all rows have in common makes no difference to which is nearest, and is taken off before float32.
+    """
+    rows = torch.tensor(concepts.components, dtype=torch.float64)
+    if concepts.by_distance:
+        offsets = -0.5 * (rows**2).sum(1)
+        rows, offsets = (rows - rows.mean(0), offsets - offsets.mean()) if len(rows) > 1 else (rows, offsets)
+    else:
+        offsets = -(rows @ torch.tensor(concepts.offset, dtype=torch.float64))
+    return rows.float(), NearestConcept(tuple(offsets.tolist()))
 
 
 def _probability(_: Mapping[str, Any], vector: SteeringVector) -> Quantity:

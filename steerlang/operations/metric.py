@@ -17,16 +17,43 @@ _DRAWS = 1000
 
 
 @dataclass(frozen=True)
+class Table:
+    """What a metric is made of, row by row: names of columns, and rows of JSON-like cells (numbers, texts, lists of
+    them, None)."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...] = field(default=(), repr=False)
+
+    def column(self, name: str) -> list[Any]:
+        """The cells of a column. Raises ValueError for a name it does not have."""
+        at = self.columns.index(name)
+        return [row[at] for row in self.rows]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as mappings by column."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+@dataclass(frozen=True)
 class Metric:
     """`value`, its 95 % bootstrap interval over samples where it is a mean of per-sample scores, and their number.
 
-    `scores` holds one number a sample, in the order of the samples; empty for metrics that have none.
+    `scores` holds one number a sample (or a concept), in their order; empty for metrics that have none. `table` is
+    there for metrics that are more than a number.
     """
 
     value: float
     interval: tuple[float, float] | None = None
     count: int = 0
     scores: tuple[float, ...] = field(default=(), repr=False)
+    table: Table | None = None
+
+    @classmethod
+    def over(cls, scores: Sequence[float], table: Table) -> Metric:
+        """The mean of scores, NaN where there is no number left out, with its interval and the table."""
+        numbers = [s for s in scores if not math.isnan(s)]
+        mean = mean_of(numbers)
+        return cls(mean.value, mean.interval, mean.count, tuple(scores), table)
 
     def payload(self) -> Payload:
         meta: dict[str, Any] = {
@@ -34,13 +61,18 @@ class Metric:
             "interval": list(self.interval) if self.interval else None,
             "count": self.count,
         }
+        if self.table is not None:
+            meta["table"] = {"columns": list(self.table.columns), "rows": [list(r) for r in self.table.rows]}
         return Payload(KIND, meta, rows=tuple({"score": s} for s in self.scores))
 
     @classmethod
     def of(cls, payload: Payload) -> Metric:
         meta: Any = payload.meta
         interval = tuple(meta["interval"]) if meta["interval"] else None
-        return cls(float(meta["value"]), interval, int(meta["count"]), tuple(r["score"] for r in payload.rows))
+        given = meta.get("table")
+        table = None if given is None else Table(tuple(given["columns"]), tuple(tuple(r) for r in given["rows"]))
+        scores = tuple(r["score"] for r in payload.rows)
+        return cls(float(meta["value"]), interval, int(meta["count"]), scores, table)
 
     def __float__(self) -> float:
         return self.value
@@ -77,6 +109,11 @@ def ratio_of_means(above: Sequence[float], below: Sequence[float], seed: int = 0
         if under:
             drawn.append(sum(above[i] for i in chosen) / under)
     return Metric(sum(above) / sum(below), _ends(sorted(drawn)), len(below))
+
+
+def interval_of(drawn: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % percentile interval of draws in any order; None where there are none."""
+    return _ends(sorted(drawn))
 
 
 def _resampled(scores: Sequence[float], seed: int) -> tuple[float, list[float]]:

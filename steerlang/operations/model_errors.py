@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from steerlang.diagnostics import codes
 from steerlang.diagnostics.codes import Code
-from steerlang.kernels.errors import NumericsError, ShapeMismatch, TooFewPairs
+from steerlang.kernels.errors import NumericsError, ShapeMismatch, TooFewPairs, TooFewStates
 from steerlang.models import errors as e
 from steerlang.weights.errors import WeightsError
 
@@ -28,6 +28,7 @@ _CODES: tuple[tuple[type[Exception], Code], ...] = (
     (e.MissingPackage, codes.MISSING_EXTRA),
     (e.ClassMismatch, codes.CLASS_MISMATCH),
     (TooFewPairs, codes.TOO_FEW_ROWS),
+    (TooFewStates, codes.TOO_MANY_CONCEPTS),
     (ShapeMismatch, codes.UNFIT_DATA),
     (e.ModelError, codes.RUN_FAILED),
     (NumericsError, codes.RUN_FAILED),

@@ -6,12 +6,19 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from steerlang.graph.node import Node, walk
+from steerlang.graph.node import Json, Node, walk
 
 
 def identity_of(base: Node) -> str:
     """What names the weights at the bottom of a model: the digest of a checkpoint, or the key of an edit."""
     return str(base.options["identity"]) if base.operation == "model.load" else base.key
+
+
+def origin_of(model: Node) -> dict[str, Json]:
+    """The weights at the bottom of a model that states were read from: id and digest."""
+    while model.operation in ("model.steer", "model.prompted"):
+        model = model.inputs[0]
+    return {"id": model.locators["name"], "identity": identity_of(model)}
 
 
 def model_type_of(node: Node) -> str:

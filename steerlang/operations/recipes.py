@@ -16,7 +16,9 @@ from steerlang.models.actions import Ablate, Add, Clamp, Operator, Recipe, Repla
 from steerlang.models.schedules import Schedule
 
 from .base import fail
-from .gating import gate_of
+from .dictionary import KIND as CONCEPTS
+from .dictionary import ConceptDictionary
+from .gating import Source, gate_of
 from .options import site, tokens_steered
 from .vector import SteeringVector
 
@@ -50,16 +52,22 @@ def recipe_of(node: Node, value: Value) -> tuple[Node, Recipe]:
             node = node.inputs[0]
             continue
         documents: Any = node.options["actions"]
-        vectors = [SteeringVector.of(value(n)) for n in node.inputs[1:]]
+        vectors = [_source(value(n)) for n in node.inputs[1:]]
         actions = [_action(document, vectors) for document in documents] + actions
         node = node.inputs[0]
     return node, tuple(actions)
 
 
-def _action(document: Mapping[str, Any], vectors: list[SteeringVector]) -> SteeringAction:
+def _source(payload: Payload) -> Source:
+    """What an action acts along, or its gate reads along."""
+    return ConceptDictionary.of(payload) if payload.kind == CONCEPTS else SteeringVector.of(payload)
+
+
+def _action(document: Mapping[str, Any], vectors: list[Source]) -> SteeringAction:
     layers = tuple(document["layers"])
     unit = document["options"].get("unit", "raw")
-    used = [vectors[i] for i in document["vectors"]]
+    # The checker lets dictionaries into gates alone.
+    used = [v for i in document["vectors"] if isinstance(v := vectors[i], SteeringVector)]
     placed = [_directions(v, layers, unit) for v in used]
     _have_length(document, placed)
     directions = {layer: torch.stack([p[i] for p in placed]) for i, layer in enumerate(layers)}

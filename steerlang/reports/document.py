@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .details import detail_document
 from .edits import edits_document
 from .findings import Findings, MetricTable, SampleTable, VectorTable
 
@@ -27,6 +28,7 @@ def findings_document(findings: Findings) -> dict[str, Any]:
         "samples": [_samples(t) for t in findings.samples],
         "vectors": [_vector(t) for t in findings.vectors],
         "weights": [edits_document(t) for t in findings.edits],
+        "details": [detail_document(t) for t in findings.details],
         "chosen": [{"name": name, "point": point} for name, point in findings.chosen],
         "artifacts": [{"path": a.path, "bytes": a.bytes} for a in findings.artifacts],
     }

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from steerlang.language.types import LISTED
+
 Label = object  # a sweep value or the name of a model
 Labels = tuple[Label, ...]
 
@@ -135,6 +137,17 @@ class EditTable:
 
 
 @dataclass(frozen=True)
+class DetailTable:
+    """A table of any columns: what a metric is made of, a dictionary of concepts, a shift. Cells are numbers, texts,
+    lists of them, or None; `note` is a line on the whole."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Artifact:
     """A file the run wrote, under the path it is shown by."""
 
@@ -168,6 +181,7 @@ class Findings:
     artifacts: Sequence[Artifact] = ()
     tally: Tally = Tally()
     edits: Sequence[EditTable] = ()
+    details: Sequence[DetailTable] = ()
     chosen: Sequence[tuple[str, str]] = ()  # definitions that are points of a sweep, and the point: `best`, `s = 0.1`
 
 
@@ -212,8 +226,8 @@ def gate_notes(table: SampleTable) -> list[str]:
 
 
 def label_text(axis: str, label: Label) -> str:
-    """How a point is called: models by their name, others by axis and value."""
-    return str(label) if axis == "model" and isinstance(label, str) else f"{axis} = {plain(label)}"
+    """How a point is called: models and dictionaries by their name, others by axis and value."""
+    return str(label) if axis in LISTED and isinstance(label, str) else f"{axis} = {plain(label)}"
 
 
 def point_text(axes: Sequence[str], labels: Sequence[Label]) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from .coefficient_words import coefficient_facts
+from .details import dictionary_detail, metric_detail, shift_detail
 from .edits import edit_table
 from .findings import (
     Artifact,
     CoefficientTable,
+    DetailTable,
     Expected,
     Findings,
     Labels,
@@ -66,6 +68,7 @@ def gather(run: Finished) -> Findings:
         artifacts=tuple(_artifact(path) for path in run.artifacts),
         tally=_tally(run),
         edits=tuple(edit_table(name, receipt) for name, receipt in run.weights().items()),
+        details=tuple(_details(run)),
         chosen=tuple(run.chosen()),
     )
 
@@ -84,8 +87,22 @@ def _results(run: Finished, kind: str) -> Iterator[tuple[str, tuple[str, ...], C
             yield name, tuple(a.name for a in table.axes), found.cells if table.axes else {(): found}
 
 
+def _details(run: Finished) -> Iterator[DetailTable]:
+    """Dictionaries, shifts, and the tables of metrics."""
+    makers: list[tuple[str, Callable[[str, Any], DetailTable | None]]] = [
+        ("metric", metric_detail),
+        ("concepts", dictionary_detail),
+        ("vector", lambda name, v: shift_detail(name, v) if hasattr(v, "delta") else None),
+    ]
+    for kind, detail in makers:
+        for name, axes, cells in _results(run, kind):
+            made = (detail(_name(name, axes, labels), value) for labels, value in cells.items())
+            yield from (table for table in made if table is not None)
+
+
 def _is_needed(table: Any, needed: set[str]) -> bool:
-    nodes = [getattr(c.value, "node", None) for c in table.cells]
+    values = [v for c in table.cells for v in (c.value if isinstance(c.value, list) else [c.value])]
+    nodes = [getattr(v, "node", None) for v in values]
     return any(n is not None and n.key in needed for n in nodes)
 
 
@@ -105,7 +122,14 @@ def _samples(name: str, axes: tuple[str, ...], cells: Cells) -> list[SampleTable
 
 
 def _vectors(name: str, axes: tuple[str, ...], cells: Cells) -> list[VectorTable]:
-    return [vector_table(_name(name, axes, labels), v) for labels, v in cells.items()]
+    found: list[VectorTable] = []
+    for labels, value in cells.items():
+        whole = _name(name, axes, labels)
+        if isinstance(value, dict):  # a list of vectors
+            found += [vector_table(f"{whole}[{one}]", v) for one, v in value.items()]
+        elif hasattr(value, "directions"):
+            found.append(vector_table(whole, value))
+    return found
 
 
 def vector_table(name: str, vector: Any) -> VectorTable:

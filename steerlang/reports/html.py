@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 
 from . import html_sections as sections
+from .details import details_html
 from .edits import edits_html
 from .findings import Findings
 from .style import CSS
@@ -29,6 +30,7 @@ def page(findings: Findings, *, title: str | None = None, date: str = "",
     body = [
         sections.head(findings, title, date), sections.expectations(findings.expectations),
         sections.metrics(findings.metrics, findings.chosen), sections.samples(findings.samples),
+        sections.section("Tables", details_html(findings.details)),
         sections.vectors(findings.vectors),
         sections.coefficients(findings.coefficients),
         sections.section("Weights", edits_html(findings.edits)),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from .details import details
 from .edits import edits
 from .findings import (
     CoefficientTable,
@@ -36,7 +37,8 @@ def render(findings: Findings, screen: Screen) -> str:
     """All that a run found, as text that ends with a line break; expectations stand last, near the prompt."""
     sections = [
         *vectors(findings.vectors, screen), *coefficients(findings.coefficients, screen),
-        *edits(findings.edits, screen), *metrics(findings.metrics, screen), *samples(findings.samples, screen),
+        *edits(findings.edits, screen), *details(findings.details, screen),
+        *metrics(findings.metrics, screen), *samples(findings.samples, screen),
         *artifacts(findings, screen), *chosen(findings, screen), *expectations(findings.expectations, screen),
         [summary(findings.tally, screen)],
     ]

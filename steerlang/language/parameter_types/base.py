@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from steerlang.diagnostics import codes, error
 from steerlang.language import typed as t
 from steerlang.language.signature import Mismatch
-from steerlang.language.types import DATA, TEXT, TEXTS, Type, list_of
+from steerlang.language.types import CONCEPTS, DATA, SHIFT, TEXT, TEXTS, VECTOR, Type, list_of
 from steerlang.syntax import tree
+from steerlang.syntax.printing import expression_text
 
 if TYPE_CHECKING:
     from steerlang.language.scope import Scope
@@ -69,7 +70,9 @@ class Value(ParameterType):
         given = scope.infer(expr, self.types)
         if any(x.accepts(given.type) for x in self.types):
             return given
-        return wrong(scope, given, self.phrase)
+        of_concepts = given.type in (CONCEPTS, SHIFT) and VECTOR in self.types
+        help = f"take one concept of it: `{expression_text(expr)}[0]`" if of_concepts else ""
+        return wrong(scope, given, self.phrase, help)
 
 
 @dataclass(frozen=True, slots=True)
