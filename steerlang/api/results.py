@@ -94,13 +94,17 @@ def _shown(value: float | bool | None) -> str:
 
 @dataclass(frozen=True)
 class Sample:
-    """One generated text. `gate_open` says whether some gate of the model was open on it; None without gates."""
+    """One generated text. `gate_open` says whether some gate of the model was open on it; None without gates. `id`,
+    `references` and `answer_type` are those of its row."""
 
     prompt: str
     completion: str
     tokens: int
     finished: bool
     gate_open: bool | None = None
+    id: int | str = 0
+    references: tuple[str, ...] = ()
+    answer_type: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -299,6 +303,15 @@ def _plain(value: object, payload: Payload) -> Any:
 
 def samples_of(payload: Payload) -> list[Sample]:
     return [
-        Sample(r["prompt"], r["completion"], len(r["completion_ids"]), r["finish"] == "end", r.get("gate_open"))
+        Sample(
+            r["prompt"],
+            r["completion"],
+            len(r["completion_ids"]),
+            r["finish"] == "end",
+            r.get("gate_open"),
+            r["id"],
+            tuple(r.get("references", ())),
+            r.get("answer_type"),
+        )
         for r in payload.rows
     ]

@@ -15,7 +15,7 @@ from .demonstrations import (
     stripped,
 )
 from .reading import FORMATS, read_table
-from .roles import ROLES, TEXT_ROLES
+from .roles import CARRIED, ROLES, TEXT_ROLES
 from .sampling import sample, sample_by, split
 from .table import MAX_LISTED_PROBLEMS, ProblemKind, Row, RowProblem, Table
 from .templates import Template, parse_template, unknown_places
@@ -23,6 +23,7 @@ from .text_metrics import bootstrap_interval, changed, contains_rate, distinct, 
 from .words import WordList, contains_word, normalised, word_list_problems, words
 
 __all__ = [
+    "CARRIED",
     "FORMATS",
     "MAX_LISTED_PROBLEMS",
     "ROLES",

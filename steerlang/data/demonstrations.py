@@ -1,9 +1,10 @@
 """Demonstrations: rows of a data file turned into what methods read.
 
-A demonstration is a JSON object with `id` (index of its row among the good rows of the source, from 0), `line` (where
-it stands in the file, 0 for data written in the program), the roles it has (`text`, `source`, `target`, `label`,
-`prompt`, `image`) and, where asked for, `chat` and `system`: these are carried along, because the chat template is the
-tokenizer's and is applied when the model is there.
+A demonstration is a JSON object with `id` (that of its row where a column of ids is named, else the row's index among
+the good rows of the source, from 0), `line` (where it stands in the file, 0 for data written in the program), the roles
+it has (`text`, `source`, `target`, `label`, `prompt`, `image`, `references`, `answer_type`) and, where asked for,
+`chat` and `system`: these are carried along, because the chat template is the tokenizer's and is applied when the model
+is there. `references` is a list of texts, however the file writes it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Union
 
-from .roles import ROLES, TEXT_ROLES
+from .roles import ROLES, TEXT_ROLES, references_of
 from .table import ProblemKind, Row, RowProblem
 from .templates import Template, in_text, parse_template, unknown_places
 from .words import contains_word
@@ -129,13 +130,18 @@ def demonstrations(
     options = options or RowOptions()
     made: list[Demonstration] = []
     problems: list[RowProblem] = []
+    lines: dict[object, int] = {}
     template = _parsed(options.template)
     prompt = _parsed(options.prompt)
     for index, row in _kept(rows, options):
         result = _demonstration(index, row, columns, options, template, prompt)
         if isinstance(result, RowProblem):
             problems.append(result)
+        elif result["id"] in lines:
+            message = f"has the id `{result['id']}` of line {lines[result['id']]}"
+            problems.append(RowProblem(row.line, columns.get("id"), message, "an id names one row"))
         else:
+            lines[result["id"]] = row.line
             made.append(result)
     return tuple(made), tuple(problems)
 
@@ -182,7 +188,7 @@ def _demonstration(
             if not text:
                 return RowProblem(row.line, columns.get(role), f"`{role}` is empty after `strip = {options.strip}`")
             value = template.fill(text, row.cells) if template is not None else text
-        result[role] = value
+        result[role] = list(references_of(value) or ()) if role == "references" else value
     if options.chat or options.system is not None:
         result["chat"] = True
     if options.system is not None:

@@ -40,7 +40,8 @@ def _generate(call: Call, low: Lowering) -> Any:
     rows = prompts.node
     if model.instruction is not None:
         rows = low.node("data.instructed", {"prompt": model.instruction}, (rows,), "rows")
-    return SamplesValue(samples_node(low, model, rows, choice, call["max_new_tokens"], seed))
+    node = samples_node(low, model, rows, choice, call["max_new_tokens"], seed)
+    return SamplesValue(node, prompts.node, prompts.carried)
 
 
 def samples_node(

@@ -13,7 +13,7 @@ from steerlang.language.types import IMAGES
 from steerlang.language.values import POISON
 
 from .classes import CLASSES, TEMPLATES
-from .tables import LIMIT, WHERE, read_rows
+from .tables import BESIDE, LIMIT, WHERE, named_columns, read_rows
 
 _FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".json": "json", ".parquet": "parquet"}
 
@@ -26,7 +26,7 @@ def _images(call: Call, low: Lowering) -> Any:
         help = f"name a file that ends in one of {endings}, with a column of paths of images"
         low.report(error(codes.ARGUMENT_TYPE, call.where("path"), message, help=help))
         return POISON
-    columns = {role: call[role] for role in ("image", "label") if call[role] is not None}
+    columns = named_columns(call, ("image", "label"))
     return read_rows(call, low, format, columns, IMAGES)
 
 
@@ -40,6 +40,7 @@ FUNCTIONS = (
             Parameter("image", Text(), "the column of paths of images", "file"),
             Parameter("label", Text(optional=True), "the column of classes, by name or number", None),
             CLASSES,
+            *BESIDE,
             TEMPLATES,
             LIMIT,
             WHERE,

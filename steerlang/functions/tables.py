@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from steerlang.data import Demonstration, ProblemKind, RowOptions, check_options, demonstrations
+from steerlang.data import CARRIED, Demonstration, ProblemKind, RowOptions, check_options, demonstrations
 from steerlang.data.demonstrations import Contains, Equals, of_pairs, of_texts
 from steerlang.diagnostics import codes, error
 from steerlang.graph.facts import DataFacts, Trouble
@@ -29,6 +29,11 @@ _ROLE_HELP = {
     "label": "the column of labels",
     "prompt": "the column of prompts",
 }
+BESIDE = (
+    Parameter("references", Text(optional=True), "the column of reference texts: lists, or split at `|`", None),
+    Parameter("answer_type", Text(optional=True), "the column that says of what type each answer is", None),
+    Parameter("id", Text(optional=True), "the column of ids of rows (default: they are counted from 0)", None),
+)
 _STRIP = {
     "none": "texts as they stand",
     "outer": "blanks at both ends removed",
@@ -44,7 +49,7 @@ OPTIONS = (
     LIMIT,
     WHERE,
 )
-COLUMNS = (*(Parameter(r, Text(optional=True), _ROLE_HELP[r], None) for r in ROLES), CLASSES)
+COLUMNS = (*(Parameter(r, Text(optional=True), _ROLE_HELP[r], None) for r in ROLES), CLASSES, *BESIDE)
 
 
 _HANDED_ON = ("strip", "template", "chat", "system", "limit")
@@ -70,11 +75,16 @@ def form(given: Mapping[str, t.Typed]) -> Type | Mismatch:
 
 def table(format: str) -> Any:
     def lower(call: Call, low: Lowering) -> Any:
-        columns = {r: call[r] for r in ROLES if call[r] is not None} if format != "lines" else {"text": "text"}
+        columns = named_columns(call, ROLES) if format != "lines" else {"text": "text"}
         form = _form_of(columns)
         return read_rows(call, low, format, columns, form)
 
     return lower
+
+
+def named_columns(call: Call, roles: Iterable[str]) -> dict[str, str]:
+    """The columns that a call names, by role: some roles, and those of `BESIDE`."""
+    return {r: call[r] for r in (*roles, *(p.name for p in BESIDE)) if call[r] is not None}
 
 
 def _form_of(columns: Mapping[str, str]) -> Type:
@@ -98,7 +108,9 @@ def read_rows(call: Call, low: Lowering, format: str, columns: Mapping[str, str]
     options |= reading_of_labels(call, found, classes)
     node = low.node("data.rows", options, (), "rows", locators={"path": str(found.path)}, source=call["path"])
     rows = (found.kept, tuple(found.examples), _chats(call))
-    return DataValue(node, form, *rows, classes, labelled="label" in columns, replies=_replies(call, columns))
+    named = frozenset(CARRIED) & columns.keys()
+    labelled, replies = "label" in columns, _replies(call, columns)
+    return DataValue(node, form, *rows, classes, labelled=labelled, replies=replies, carried=named)
 
 
 def _place(call: Call, found: Trouble, columns: Mapping[str, str]) -> Span:

@@ -74,6 +74,7 @@ class DataValue:
     classes: ClassesValue | None = None
     labelled: bool = False
     replies: bool = False
+    carried: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,7 +275,11 @@ class AdapterValue:
 
 @dataclass(frozen=True, eq=False)
 class SamplesValue:
+    """Generated texts. `prompts`: the rows they answer; `carried`: what each has of its row beside the text."""
+
     node: Node
+    prompts: Node | None = None
+    carried: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)

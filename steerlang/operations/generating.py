@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from steerlang.data import CARRIED
 from steerlang.diagnostics import codes
 from steerlang.engine.operation import Context, Task
 from steerlang.engine.payload import Payload
@@ -121,6 +122,7 @@ def _payload(
             "prompt_ids": list(item.ids),
             "completion_ids": list(reply.ids),
             "finish": reply.finish,
+            **{role: row[role] for role in CARRIED if role in row},
         }
         for row, item, reply in zip(rows, prompts, made, strict=True)
     ]

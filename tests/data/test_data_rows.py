@@ -28,6 +28,7 @@ from steerlang.data import (
     stripped,
     to_json_lines,
 )
+from steerlang.data.roles import check_cell
 
 TEXT = {"text": "text"}
 PAIRS = {"source": "rude", "target": "polite"}
@@ -213,3 +214,32 @@ KNOWN_SPLIT = ["0", "1", "5"]
 def test_fractions_outside_the_open_interval_are_bugs(fraction):
     with pytest.raises(ValueError, match="fraction"):
         split([{"text": "a"}], fraction, 0)
+
+
+def test_references_are_a_list_however_they_are_written():
+    columns = {"text": "q", "references": "a", "answer_type": "t", "id": "n"}
+    rows = [
+        {"q": "?", "a": ["a dog", "dog"], "t": "other", "n": "x1"},
+        {"q": "?", "a": "yes | no", "t": "yes/no", "n": "x2"},
+        {"q": "?", "a": 2, "t": "number", "n": 3},
+        {"q": "?", "a": [{"answer": "two", "answer_id": 1}, ""], "t": "number", "n": 4},
+    ]
+    found = made(rows, columns)
+    assert [r["references"] for r in found] == [["a dog", "dog"], ["yes", "no"], ["2"], ["two", ""]]
+    assert [(r["id"], r["answer_type"]) for r in found] == [
+        ("x1", "other"), ("x2", "yes/no"), (3, "number"), (4, "number"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", [[], "", " | ", ["", " "], [None], {"answer": None}, 1.5, [["a"]]])
+def test_what_is_no_reference_is_a_bad_row(cell):
+    problem = check_cell(Row(7, {"a": cell}), "references", "a")
+    assert problem is not None
+    assert (problem.line, problem.column) == (7, "a")
+
+
+def test_two_rows_of_one_id_are_told():
+    rows = [Row(1, {"text": "a", "n": 1}), Row(2, {"text": "b", "n": 2}), Row(5, {"text": "c", "n": 1})]
+    kept, problems = demonstrations(rows, {"text": "text", "id": "n"})
+    assert [r["id"] for r in kept] == [1, 2]
+    assert [(p.line, p.column, p.message) for p in problems] == [(5, "n", "has the id `1` of line 1")]

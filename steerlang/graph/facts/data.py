@@ -66,7 +66,7 @@ def read_data(
 ) -> DataFacts | tuple[Trouble, ...]:
     """The facts of a data file, or everything that is wrong with it."""
     plain = options == RowOptions(chat=options.chat, system=options.system)
-    whole = not plain or bool({"image", "label"} & columns.keys())
+    whole = not plain or bool({"image", "label", "id"} & columns.keys())
     shown = _LINES if format == "lines" else _EXAMPLES
     table = read_table(path, format, columns, keep=None if whole else shown)
     troubles = _table_troubles(table, name, path)
