@@ -15,6 +15,7 @@ from steerlang.language.values import POISON
 from .classes import CLASSES, TEMPLATES
 from .tables import LIMIT, WHERE, read_rows
 
+_COLUMNS = (("image", "image"), ("label", "label"), ("question", "prompt"))
 _FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".json": "json", ".parquet": "parquet"}
 
 
@@ -26,8 +27,12 @@ def _images(call: Call, low: Lowering) -> Any:
         help = f"name a file that ends in one of {endings}, with a column of paths of images"
         low.report(error(codes.ARGUMENT_TYPE, call.where("path"), message, help=help))
         return POISON
-    columns = {role: call[role] for role in ("image", "label") if call[role] is not None}
-    return read_rows(call, low, format, columns, IMAGES)
+    if call["prompt"] is not None and call["question"] is not None:
+        message, help = "the prompt is said twice", "give one text for every row (`prompt`), or a column (`question`)"
+        low.report(error(codes.ARGUMENT_TYPE, call.where("question"), message, help=help))
+        return POISON
+    columns = {role: call[name] for name, role in _COLUMNS if call[name] is not None}
+    return read_rows(call, low, format, columns, IMAGES, call["prompt"])
 
 
 FUNCTIONS = (
@@ -39,6 +44,11 @@ FUNCTIONS = (
         (
             Parameter("image", Text(), "the column of paths of images", "file"),
             Parameter("label", Text(optional=True), "the column of classes, by name or number", None),
+            Parameter(
+                "prompt", Text(optional=True), "what is asked of every image; `{column}` stands for the row's own", None
+            ),
+            Parameter("question", Text(optional=True), "the column of what is asked of each image", None),
+            Parameter("system", Text(optional=True), "a system message before each prompt", None),
             CLASSES,
             TEMPLATES,
             LIMIT,

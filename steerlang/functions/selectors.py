@@ -19,12 +19,15 @@ READ_WORDS = {
     "mean": "the mean over all tokens",
     "all": "every token, each a row of its own",
     "assistant": "the mean over the tokens of the assistant's reply (chats with a `prompt`, and generated text)",
+    "generated": "the mean over the tokens that were generated",
+    "image": "the mean over the tokens that stand for the image",
 }
 STEER_WORDS = {
     "all": "every token",
     "prompt": "the tokens of the prompt",
     "generated": "from the position that produces the first new token on",
     "last_prompt": "the last token of the prompt",
+    "image": "the tokens that stand for the image of the prompt",
 }
 SITE_WORDS = {
     "residual": "the block's output, before any final norm",

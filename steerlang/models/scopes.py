@@ -44,7 +44,8 @@ class PassView:
     """One forward pass: ``positions [B, T]`` without padding (of real tokens), ``prompt_lengths [B, 1]`` in tokens.
 
     ``after_prompt`` is True in a cached pass that holds generated tokens only: no mask is needed to know its phase.
-    ``marks`` gives, for a scope by text, its position in each row ``[B, 1]`` (−1: not there).
+    ``marks`` gives, for a scope by text, its position in each row ``[B, 1]`` (−1: not there), and for the tokens of an
+    image whether each position is one ``[B, P]``.
     """
 
     positions: Tensor
@@ -119,3 +120,18 @@ class AtText(TokenScope):
                 "begin the batch with marks, or give texts",
             )
         return view.positions == at
+
+
+@dataclass(frozen=True)
+class ImageTokens(TokenScope):
+    """The tokens that stand for the image of the prompt."""
+
+    def answer(self, view: PassView) -> Answer:
+        if view.after_prompt:
+            return NONE
+        table = view.marks.get(self)
+        if table is None:
+            raise BadBatch("steering the tokens of an image without knowing where they are", "give prompts with images")
+        # [B, P] by position, P the longest prompt that was told.
+        inside = (view.positions >= 0) & (view.positions < table.shape[1])
+        return table.gather(1, view.positions.clamp(0, table.shape[1] - 1)) & inside

@@ -22,6 +22,7 @@ from .origins import identity_of
 from .recipes import recipe_of
 from .rendering import tokenised, vocabulary_of, within
 from .resources import Resources
+from .showing import has_images, shown
 from .text import text_of
 
 
@@ -41,7 +42,10 @@ def _together(tasks: Sequence[Task], context: Context, resources: Resources) -> 
         recipes.append(recipe)
     loaded = resources.model(base, tasks[0].value)
     rows = tasks[0].value(tasks[0].node.inputs[1]).rows
-    prompts = tokenised(loaded.tokenizer, rows, "text", answer=True)
+    if has_images(rows):
+        prompts = shown(loaded, rows, tasks[0].node.inputs[1])
+    else:
+        prompts = tokenised(loaded.tokenizer, rows, "text", answer=True)
     options: Any = tasks[0].node.options
     within(loaded.model, prompts, options["max_new_tokens"])
     count = len(prompts)
@@ -121,12 +125,18 @@ def _payload(
             "prompt_ids": list(item.ids),
             "completion_ids": list(reply.ids),
             "finish": reply.finish,
+            **_handed_on(row),
         }
         for row, item, reply in zip(rows, prompts, made, strict=True)
     ]
     if opened is not None:
         found = [{**row, "gate_open": is_open} for row, is_open in zip(found, opened, strict=True)]
     return Payload("samples", {**meta, "method": task.node.options["method"]}, rows=tuple(found))
+
+
+def _handed_on(row: dict[str, Any]) -> dict[str, Any]:
+    """What a row says of its image, so that the texts can be read again beside it."""
+    return {name: row[name] for name in ("image", "line", "system") if name in row} if "image" in row else {}
 
 
 def continue_texts(

@@ -21,6 +21,8 @@ _READ: Mapping[str, Callable[[Mapping[str, Any]], read.Selector]] = {
     "predicting": lambda o: read.Predicting(o["text"]),
     "before": lambda o: read.Before(o["text"]),
     "assistant": lambda _: read.Assistant(),
+    "generated": lambda _: read.Assistant(),
+    "image": lambda _: read.ImageMean(),
 }
 _STEER: Mapping[str, Callable[[Mapping[str, Any]], steer.TokenScope]] = {
     "all": lambda _: steer.AllTokens(),
@@ -29,6 +31,7 @@ _STEER: Mapping[str, Callable[[Mapping[str, Any]], steer.TokenScope]] = {
     "last_prompt": lambda _: steer.LastPromptToken(),
     "from_token": lambda o: steer.FromToken(o["position"]),
     "at": lambda o: steer.AtText(o["text"]),
+    "image": lambda _: steer.ImageTokens(),
 }
 
 
