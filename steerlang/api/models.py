@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Union
 
+from steerlang.graph.facts.task import CLASSIFIERS
 from steerlang.language.values import ModelValue
 
 from .steering import RunSteering, as_steerlang_errors, row_recipes
@@ -31,7 +32,7 @@ class RunModel:
     def __enter__(self) -> Any:
         if self._stack is not None:
             raise RuntimeError("this model is entered already")
-        if self.value.task != "causal":
+        if self.value.task in CLASSIFIERS:
             classifier = self.run.resources.classifier(self.value.base, self.run.result)
             self._stack = ExitStack()
             return classifier.model
@@ -50,7 +51,7 @@ class RunModel:
     @property
     def tokenizer(self) -> Any:
         """The Hugging Face tokenizer, padding on the left; of a classifier as its files say, None for images alone."""
-        if self.value.task != "causal":
+        if self.value.task in CLASSIFIERS:
             return self.run.resources.classifier(self.value.base, self.run.result).encoder.tokenizer
         return self._loaded().tokenizer
 
@@ -81,7 +82,7 @@ class RunModel:
         `scales` multiplies the scales of each row's steering. Every row is as if it were alone. Raises SteerlangError,
         and TypeError for a classifier.
         """
-        if self.value.task != "causal":
+        if self.value.task in CLASSIFIERS:
             raise TypeError(f"{self.value.name} is a classifier and writes no text")
         from steerlang.operations.generating import continue_texts
 

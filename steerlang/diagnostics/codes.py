@@ -126,6 +126,7 @@ TRUNCATED = Code("SL520", "truncated", Severity.NOTE, "an adapter holds its task
 NOT_A_VECTOR = _error("SL523", "not-a-vector-file", "a file holds no steering vector in a form that is understood")
 PICKLED_VECTOR = _error("SL524", "pickled-vector", "a vector file is a pickle that asks to run code")
 UNIT_UNKNOWN = _error("SL525", "unit-unknown", "a unit needs numbers that a vector does not hold")
+IMAGE_TOKENS = _error("SL570", "image-tokens", "the places for an image in a prompt do not fit the image or the model")
 LOCK_MISSING = _error("SL540", "lock-missing", "a program has no lock file, and its inputs are to be held against one")
 BAD_LOCK = _error("SL541", "bad-lock", "a lock file cannot be read as one")
 INPUT_CHANGED = _error("SL542", "input-changed", "an input holds something else than what was locked")

@@ -9,7 +9,7 @@ from steerlang.graph.node import Json, Node
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Data, Layers, Number, Value
 from steerlang.language.signature import Call, Function, MethodChoice, Parameter
-from steerlang.language.types import ACTIVATIONS, MODEL, SAMPLES, TEXTS
+from steerlang.language.types import ACTIVATIONS, IMAGES, MODEL, SAMPLES, TEXTS
 from steerlang.language.values import POISON, DataValue, ModelValue, SamplesValue, StatesValue, as_selection
 
 from .generation import METHODS as DECODING
@@ -111,7 +111,7 @@ FUNCTIONS = (
         "extraction",
         (
             Parameter("model", Value((MODEL,)), "the model read"),
-            Parameter("data", Data((TEXTS, SAMPLES)), "the texts it reads, or texts that were generated"),
+            Parameter("data", Data((TEXTS, IMAGES, SAMPLES)), "texts or images with prompts, or generated texts"),
         ),
         (
             *PLACES,

@@ -8,7 +8,7 @@ from steerlang.graph.node import Json, Node, digest
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Data, Methods, Number, Spread, Value
 from steerlang.language.signature import Call, Function, Method, MethodChoice, Parameter
-from steerlang.language.types import MODEL, SAMPLES, TEXTS
+from steerlang.language.types import IMAGES, MODEL, SAMPLES, TEXTS
 from steerlang.language.values import POISON, ModelValue, SamplesValue
 
 from .tasks import is_causal
@@ -63,7 +63,7 @@ FUNCTIONS = (
         "generation",
         (
             Parameter("models", Spread(Value((MODEL,)), "model"), "a model, or a list of models to compare"),
-            Parameter("prompts", Data((TEXTS,)), "the prompts"),
+            Parameter("prompts", Data((TEXTS, IMAGES)), "the prompts, or images with prompts"),
         ),
         (
             Parameter("max_new_tokens", Number(1, 100_000, integer=True), "the longest continuation", 32, "tokens"),

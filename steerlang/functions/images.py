@@ -26,8 +26,13 @@ def _images(call: Call, low: Lowering) -> Any:
         help = f"name a file that ends in one of {endings}, with a column of paths of images"
         low.report(error(codes.ARGUMENT_TYPE, call.where("path"), message, help=help))
         return POISON
+    if call["prompt"] is not None and call["question"] is not None:
+        message, help = "the prompt is said twice", "give one text for every row (`prompt`), or a column (`question`)"
+        low.report(error(codes.ARGUMENT_TYPE, call.where("question"), message, help=help))
+        return POISON
     columns = named_columns(call, ("image", "label"))
-    return read_rows(call, low, format, columns, IMAGES)
+    columns |= {"prompt": call["question"]} if call["question"] is not None else {}
+    return read_rows(call, low, format, columns, IMAGES, call["prompt"])
 
 
 FUNCTIONS = (
@@ -39,6 +44,11 @@ FUNCTIONS = (
         (
             Parameter("image", Text(), "the column of paths of images", "file"),
             Parameter("label", Text(optional=True), "the column of classes, by name or number", None),
+            Parameter(
+                "prompt", Text(optional=True), "what is asked of every image; `{column}` stands for the row's own", None
+            ),
+            Parameter("question", Text(optional=True), "the column of what is asked of each image", None),
+            Parameter("system", Text(optional=True), "a system message before each prompt", None),
             CLASSES,
             *BESIDE,
             TEMPLATES,

@@ -11,6 +11,7 @@ from steerlang.language.signature import Call
 from steerlang.language.values import ModelValue, TaskVectorValue
 
 from .learning_sets import UNLABELLED
+from .tasks import WRITERS
 
 
 def is_sound(call: Call, low: Lowering) -> bool:
@@ -79,7 +80,7 @@ def fits(call: Call, low: Lowering) -> bool:
     """Whether the objective is one for this kind of model."""
     objective: str = call["objective"].method.name
     model: ModelValue = call["on"]
-    causal = model.node.options["task"] == "causal"
+    causal = model.task in WRITERS
     if causal == (objective == "language_model"):
         return True
     what = "a causal language model" if causal else "a classifier"

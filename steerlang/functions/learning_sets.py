@@ -16,6 +16,7 @@ from steerlang.source import Span
 from .classifying import head_for
 from .labels import has_labels
 from .reports import counted
+from .tasks import WRITERS
 from .texts import can_read
 
 # Objectives that read no labels of classes.
@@ -73,7 +74,7 @@ class Sets:
     def _one(self, data: DataValue, head: ModelValue | None, where: Span) -> Json:
         model: ModelValue = self.call["on"]
         rows = self.inputs.place(data.node)
-        if model.task == "causal":
+        if model.task in WRITERS:
             self.broken |= not _scored(model, data, where, self.low)
             return {"rows": rows, "head": None, "classes": None}
         places = (self.call.where("on"), where, self.call.where("heads"))

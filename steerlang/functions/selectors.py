@@ -19,6 +19,8 @@ READ_WORDS = {
     "mean": "the mean over all tokens",
     "all": "every token, each a row of its own",
     "assistant": "the mean over the tokens of the assistant's reply (chats with a `prompt`, and generated text)",
+    "generated": "the mean over the tokens that were generated",
+    "image": "the mean over the tokens that stand for the image",
 }
 STEER_WORDS = {
     "all": "every token",
@@ -26,6 +28,7 @@ STEER_WORDS = {
     "generated": "from the position that produces the first new token on",
     "last_prompt": "the last token of the prompt",
     "assistant": "the assistant's tokens: of its reply where a conversation is read, else `generated`",
+    "image": "the tokens that stand for the image of the prompt",
 }
 SITE_WORDS = {
     "residual": "the block's output, before any final norm",

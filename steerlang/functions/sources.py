@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from steerlang.diagnostics import codes, error
-from steerlang.graph.facts import Absent, ModelReference, Trouble
+from steerlang.graph.facts import Absent, ModelFacts, ModelReference, Trouble
 from steerlang.graph.node import Json
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Text, Value
@@ -15,11 +15,13 @@ from steerlang.language.values import POISON, ModelValue
 
 from .reports import absent, report
 from .tables import COLUMNS, OPTIONS, form, inline_pairs, inline_texts, table
+from .tasks import WRITERS
 
 # ---- models --------------------------------------------------------------------------------------------------------
 
 TASKS = {
     "causal": "a language model",
+    "image_text_to_text": "a language model that sees images",
     "image_classification": "an image encoder with a classifier",
     "clip": "an image and a text encoder trained together: classes are said in words",
     "sequence_classification": "a text encoder or language model with a classifier",
@@ -43,8 +45,8 @@ def _hf(call: Call, low: Lowering) -> Any:
         report(found, call.where("task") if found.code is codes.UNFIT_TASK else where, low)
         return POISON
     # What no task here fits is taken for a language model, and said where it is used for what it cannot do.
-    task = asked or (found.task if found.task in TASKS else "causal")
-    if task == "causal" and (found.layers is None or found.width is None):
+    task = asked or (found.task if found.task in TASKS and _is_whole(found) else "causal")
+    if task in WRITERS and (found.layers is None or found.width is None):
         low.report(
             error(
                 codes.UNREADABLE_MODEL,
@@ -59,6 +61,11 @@ def _hf(call: Call, low: Lowering) -> Any:
     locators = {"path": str(found.path), "name": id}
     node = low.node("model.load", options, (), "model", virtual=True, locators=locators, source=id)
     return ModelValue(node, node, found, id, reference, found.layers or 0, found.width or 0, task)
+
+
+def _is_whole(found: ModelFacts) -> bool:
+    """Whether a model has all that its task needs: without a processor one that sees images only reads texts."""
+    return found.task != "image_text_to_text" or found.has_processor
 
 
 def _dtype(asked: str, stored: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from steerlang.data import CARRIED, Demonstration, ProblemKind, RowOptions, check_options, demonstrations
@@ -14,7 +15,7 @@ from steerlang.language import typed as t
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Flag, ListOf, Number, Text, Value
 from steerlang.language.signature import Call, Mismatch, Parameter
-from steerlang.language.types import FILTER, LABELLED, PAIRS, TEXTS, Type
+from steerlang.language.types import FILTER, IMAGES, LABELLED, PAIRS, TEXTS, Type
 from steerlang.language.values import POISON, DataValue
 from steerlang.source import Span
 
@@ -93,9 +94,11 @@ def _form_of(columns: Mapping[str, str]) -> Type:
     return LABELLED if "label" in columns else TEXTS
 
 
-def read_rows(call: Call, low: Lowering, format: str, columns: Mapping[str, str], form: Type) -> Any:
-    """Rows of a file, with its columns, labels and images looked at now."""
-    found = low.facts.data(call["path"], format, low.folder, columns, _row_options(call))
+def read_rows(
+    call: Call, low: Lowering, format: str, columns: Mapping[str, str], form: Type, prompt: str | None = None
+) -> Any:
+    """Rows of a file, with its columns, labels and images looked at now. `prompt`: one for every row."""
+    found = low.facts.data(call["path"], format, low.folder, columns, replace(_row_options(call), prompt=prompt))
     if not isinstance(found, DataFacts):
         for one in found:
             report(one, _place(call, one, columns), low)
@@ -106,6 +109,10 @@ def read_rows(call: Call, low: Lowering, format: str, columns: Mapping[str, str]
     identity = found.digest() if low.options.hashing else f"unhashed:{found.path}"
     options: dict[str, Json] = {"digest": identity, "format": format, "columns": dict(columns), **_document(call)}
     options |= reading_of_labels(call, found, classes)
+    if form == IMAGES:
+        # Where nothing is said of prompts, rows are what they were before there were any.
+        options = {name: value for name, value in options.items() if name != "system" or value is not None}
+        options |= {} if prompt is None else {"prompt": prompt}
     node = low.node("data.rows", options, (), "rows", locators={"path": str(found.path)}, source=call["path"])
     rows = (found.kept, tuple(found.examples), _chats(call))
     named = frozenset(CARRIED) & columns.keys()

@@ -8,8 +8,11 @@ from steerlang.language.lowering import Lowering
 from steerlang.language.values import ModelValue
 from steerlang.source import Span
 
+#: Tasks of models that write text.
+WRITERS = ("causal", "image_text_to_text")
 _DOES = {
     "causal": "a language model",
+    "image_text_to_text": "a language model that sees images",
     "image_classification": "an image classifier",
     "clip": "a model of images and texts (`clip`)",
     "sequence_classification": "a text classifier",
@@ -18,7 +21,7 @@ _DOES = {
 
 def is_causal(model: ModelValue, where: Span, what: str, low: Lowering) -> bool:
     """Whether the model is a language model; else it is reported. `what` is what needs one: "generating text"."""
-    if model.task == "causal":
+    if model.task in WRITERS:
         return True
     message = f"{what} needs a language model, and `{model.name}` is {_DOES[model.task]}"
     help = "give a causal language model; classifiers are measured with `accuracy`, `cross_entropy`, `confidence`"

@@ -8,7 +8,7 @@ in arrays the caller gives, so that memory does not grow with the data).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from steerlang.models.errors import BadBatch, NonFinite, SiteUnavailable
 from steerlang.models.loading import LoadedModel
 from steerlang.models.positions import Selector
+from steerlang.models.prefill import given_of, places_fit, prepared
 from steerlang.models.reading import BatchReads, Reader, Wanted
 from steerlang.models.sites import Place, Point, first_input, first_tensor
 from steerlang.models.tokens import TokenisedItem, batches, pad
@@ -82,16 +83,28 @@ def capture(
         raise BadBatch(f"item {empty[0]} has no tokens", "leave out empty texts")
     loaded.check_lengths(len(item) for item in items)
     layout = loaded.layout
-    # Padding on the right needs no mask in a causal model; others get rows of one length only.
-    groups = batches([len(items[i]) for i in needed], batch_tokens, equal=not layout.causal)
     tap = _Tap(loaded, readers)
     with torch.inference_mode(), tap:
-        for group in groups:
-            batch = [needed[i] for i in group]
+        for batch in _batches(needed, items, batch_tokens, layout.causal):
             if begin is not None:
                 begin(batch)
             tap.run(batch, items)
     return [CaptureResult(r.states, r.wanted.found, r.wanted.offsets) for r in readers]
+
+
+def _batches(
+    needed: Sequence[int], items: Sequence[TokenisedItem], batch_tokens: int, causal: bool
+) -> Iterator[list[int]]:
+    """Items that run together; those with images are not mixed with the others.
+
+    Padding on the right needs no mask in a causal model; others get rows of one length only, except beside images,
+    where the mask is given.
+    """
+    plain = [i for i in needed if items[i].picture is None]
+    seen = [i for i in needed if items[i].picture is not None]
+    for some, equal in ((plain, not causal), (seen, False)):
+        for group in batches([len(items[i]) for i in some], batch_tokens, equal=equal):
+            yield [some[i] for i in group]
 
 
 def _reader(loaded: LoadedModel, items: Sequence[TokenisedItem], request: CaptureRequest) -> Reader:
@@ -143,12 +156,12 @@ class _Tap:
 
     def run(self, group: list[int], items: Sequence[TokenisedItem]) -> None:
         """One batch: the items with these indices."""
-        layout = self._loaded.layout
-        ids, _ = pad([items[i].ids for i in group], left=False, device=self._loaded.device)
-        self._reads = BatchReads(self._readers, group, tuple(ids.shape), self._loaded.device)
-        with contextlib.suppress(_Enough):
-            layout.run(ids, use_cache=False)
+        if items[group[0]].picture is None:
+            self._run_texts(group, items)
+        else:
+            self._run_images(group, items)
         reads, self._reads = self._reads, None
+        assert reads is not None
         silent = reads.silent()
         if silent is not None:
             raise SiteUnavailable(f"{silent} gave no states when the model ran", "name a module that every text passes")
@@ -156,6 +169,19 @@ class _Tap:
         if bad is not None:
             point, item = bad
             raise NonFinite(str(point.site), point.layer, item)
+
+    def _run_texts(self, group: list[int], items: Sequence[TokenisedItem]) -> None:
+        ids, _ = pad([items[i].ids for i in group], left=False, device=self._loaded.device)
+        self._reads = BatchReads(self._readers, group, tuple(ids.shape), self._loaded.device)
+        with contextlib.suppress(_Enough):
+            self._loaded.layout.run(ids, use_cache=False)
+
+    def _run_images(self, group: list[int], items: Sequence[TokenisedItem]) -> None:
+        ids, given = given_of(self._loaded, [items[i] for i in group], left=False)
+        inputs = prepared(self._loaded, ids, given, use_cache=False)
+        self._reads = BatchReads(self._readers, group, tuple(ids.shape), self._loaded.device)
+        with contextlib.suppress(_Enough), places_fit():
+            self._loaded.model(**inputs)
 
     def _listen(self, point: Point, place: Place) -> Any:
         def read(states: Tensor | None) -> None:

@@ -146,6 +146,10 @@ class BadImage(ModelError):
         self.path, self.reason = path, reason
 
 
+class ImageTokens(ModelError):
+    """The places for an image in a prompt do not fit the image, or the model."""
+
+
 class MissingPackage(ModelError):
     """A package that is not installed."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import nn
 
 from steerlang.models.actions import Recipe
 from steerlang.models.decoding import Choice, decode, replies
@@ -23,7 +24,7 @@ from steerlang.models.processors import processors_of
 from steerlang.models.prompts import marks_of
 from steerlang.models.sampling import Sampling, noise
 from steerlang.models.sharing import Shared, as_index, share
-from steerlang.models.stepping import LibrarySteps, OwnSteps, Steps, start_id
+from steerlang.models.stepping import LibrarySteps, OwnSteps, SeeingSteps, Steps, start_id
 from steerlang.models.tokens import TokenisedItem, batches
 
 __all__ = ["Generated", "Sampling", "generate"]
@@ -61,7 +62,7 @@ def generate(
     ends = loaded.end_ids if end_ids is None else end_ids
     equal = not loaded.layout.left_padding
     made: list[tuple[int, ...]] = [()] * len(prompts)
-    with torch.inference_mode(), Overlay(loaded, recipes, fold=True) as overlay, light(loaded.model):
+    with torch.inference_mode(), Overlay(loaded, recipes, fold=True) as overlay, light(_lightened(loaded, prompts)):
         groups = batches([len(p) for p in prompts], batch_tokens, extra=max_new_tokens, equal=equal)
         for group in groups:
             batch = _Batch(
@@ -75,6 +76,13 @@ def generate(
             for index, ids in zip(group, found, strict=True):
                 made[index] = ids
     return [_finished(loaded, ids, ends) for ids in made]
+
+
+def _lightened(loaded: LoadedModel, prompts: Sequence[TokenisedItem]) -> nn.Module:
+    """What is called without what lies around a call: what sees images is watched by the library while it runs."""
+    seen = any(prompt.picture is not None for prompt in prompts)
+    found: nn.Module = loaded.layout.decoder if seen else loaded.model
+    return found
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,9 @@ def _run(
     choice = Choice(sampling, drawn, processors_of(loaded.model, batch.items, steps, start))
     _begin(overlay, loaded, batch, range(len(batch.items)))
     passes: Steps
-    if loaded.layout.plain_inputs:
+    if batch.items[0].picture is not None:
+        passes = SeeingSteps(loaded, batch.items)
+    elif loaded.layout.plain_inputs:
         passes = OwnSteps(loaded, batch.items, steps, _shared(loaded, overlay, batch, recipes))
     else:
         passes = LibrarySteps(loaded, batch.items)

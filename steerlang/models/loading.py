@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
 
 from steerlang.models.checkpoint import check_finite, check_folder
 from steerlang.models.discovery import find_layout
 from steerlang.models.errors import BadSettings, LoadFailure, TooLong
 from steerlang.models.kinds import auto_class
 from steerlang.models.layout import Layout, LayoutOverride
+from steerlang.models.seeing import Eyes, eyes_of
 
 DtypeName = Literal["float32", "bfloat16", "float16"]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -24,7 +25,8 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 class LoadedModel:
     """A model in evaluation mode without gradients, its tokenizer and its layout. Shared by all overlays on it.
 
-    ``unexpected`` names tensors of the checkpoint that the model has no place for.
+    ``unexpected`` names tensors of the checkpoint that the model has no place for. ``eyes`` make images ready, where
+    the model is loaded to see any.
     """
 
     model: Any
@@ -32,6 +34,7 @@ class LoadedModel:
     layout: Layout
     path: str
     unexpected: tuple[str, ...] = ()
+    eyes: Eyes | None = None
 
     @property
     def device(self) -> torch.device:
@@ -72,8 +75,10 @@ def load(
     trust_remote_code: bool = False,
     offline: bool = True,
     override: LayoutOverride | None = None,
+    sees: bool = False,
 ) -> LoadedModel:
     """Loads a model that writes text (`kinds`): a folder, or an id from the local cache (``offline=False``: the hub).
+    ``sees``: with its processor, so that prompts may hold images.
 
     ``dtype`` None keeps the checkpoint's. ``device`` is ``auto`` (a CUDA device if there is one) or a torch device. A
     folder never touches the network. Raises LoadFailure (missing, pickled, truncated or incomplete checkpoint),
@@ -91,15 +96,39 @@ def load(
         "trust_remote_code": trust_remote_code,
         "revision": revision or "main",
     }
-    model, unexpected = load_weights(auto_class(str(path), options), str(path), dtype, options)
+    kind = AutoModelForImageTextToText if sees else auto_class(str(path), options)
+    model, unexpected = load_weights(kind, str(path), dtype, options)
+    processor = _processor(path, options) if sees else None
+    tokenizer = _tokenizer(path, options) if processor is None else processor.tokenizer
+    check_finite(model)
+    made = wrap(model.to(device_of(device)), tokenizer, str(path), override=override, unexpected=unexpected)
+    return made if processor is None else replace(made, eyes=eyes_of(processor, model, folder))
+
+
+def _tokenizer(path: str | Path, options: dict[str, Any]) -> Any:
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(path), **options)
+        return AutoTokenizer.from_pretrained(str(path), **options)
     except Exception as error:
         raise LoadFailure(
             f"the tokenizer of {path} cannot be loaded: {error}", "tokenizer.json must lie beside the weights"
         ) from error
-    check_finite(model)
-    return wrap(model.to(device_of(device)), tokenizer, str(path), override=override, unexpected=unexpected)
+
+
+def _processor(path: str | Path, options: dict[str, Any]) -> Any:
+    try:
+        loader: Any = AutoProcessor
+        found = loader.from_pretrained(str(path), **options)
+    except Exception as error:
+        raise LoadFailure(
+            f"the processor of {path} cannot be loaded: {_first_line(error)}",
+            "processor_config.json or preprocessor_config.json, and the tokenizer's files, must lie beside the weights",
+        ) from error
+    if getattr(found, "tokenizer", None) is None or getattr(found, "image_processor", None) is None:
+        raise LoadFailure(
+            f"{path} has no processor of images and texts",
+            "copy processor_config.json or preprocessor_config.json from the model it was made from",
+        )
+    return found
 
 
 def wrap(

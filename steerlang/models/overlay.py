@@ -82,10 +82,13 @@ class Overlay:
             for place, steer in self._hooks:
                 self._install(place, steer)
             if self._steps and (len(self._recipes) > 1 or not self._conditions.always):
-                hook = self._loaded.layout.decoder.register_forward_pre_hook(
-                    self._before_pass, with_kwargs=True
+                layout = self._loaded.layout
+                self._handles.append(
+                    layout.decoder.register_forward_pre_hook(self._before_pass, with_kwargs=True)
                 )
-                self._handles.append(hook)
+                if layout.root is not layout.decoder:
+                    hook = layout.root.register_forward_pre_hook(self._before_model, with_kwargs=True)
+                    self._handles.append(hook)
             self._bind(self._rows)
         except BaseException:
             self.__exit__()
@@ -147,6 +150,9 @@ class Overlay:
         for step in self._steps:
             step.bind(rows)
         self._bound = None if rows is None else rows.shape[0]
+
+    def _before_model(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        self._passes.on_model(kwargs)
 
     def _before_pass(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         self._passes.on_pass(args, kwargs)

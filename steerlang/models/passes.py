@@ -34,11 +34,13 @@ class Passes:
         self._prompt_ids: Tensor | None = None
         self._last_length = 0
         self._remembered = Remembered()
+        # The mask that the whole model was called with, until its decoder runs; False where it was not called.
+        self._outer: Any = False
 
     def begin(self, prompt_lengths: Tensor | None, marks: Mapping[TokenScope, Tensor]) -> None:
         """A new batch of sequences; ``prompt_lengths [B]`` in tokens, None to take the whole first pass."""
         self._given = None if prompt_lengths is None else prompt_lengths[:, None]
-        self._marks = {scope: at[:, None] for scope, at in marks.items()}
+        self._marks = {scope: at if at.ndim == 2 else at[:, None] for scope, at in marks.items()}
         self._prompt = self._prompt_ids = None
         self._last_length = 0
         self._remembered = Remembered()
@@ -51,6 +53,11 @@ class Passes:
         self._marks = {scope: at[rows] for scope, at in self._marks.items()}
         self.conditions.keep(rows)
 
+    def on_model(self, kwargs: Mapping[str, Any]) -> None:
+        """Called before each pass of the whole model: what sees images makes masks of its own of the one given."""
+        mask = kwargs.get("attention_mask")
+        self._outer = mask if mask is None or (isinstance(mask, Tensor) and mask.ndim == 2) else False
+
     def on_pass(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Called before each pass of the decoder with its arguments."""
         given = dict(zip(self._parameters, args, strict=False)) | kwargs
@@ -61,15 +68,14 @@ class Passes:
                 "the decoder was called without tokens", "call the model with input_ids or inputs_embeds"
             )
         self.shape = (tokens.shape[0], tokens.shape[1])
+        outer, self._outer = self._outer, False
         if self.conditions.always:
             return
         past = self._remembered.before(given, tokens.shape[1])
-        view = self._view(
-            ids if isinstance(ids, Tensor) else None,
-            self._remembered.mask(given),
-            past,
-            tokens.device,
-        )
+        own = given.get("attention_mask")
+        made_anew = own is not None and not (isinstance(own, Tensor) and own.ndim == 2)
+        mask = outer if made_anew and outer is not False else self._remembered.mask(given)
+        view = self._view(ids if isinstance(ids, Tensor) else None, mask, past, tokens.device)
         self.conditions.on_pass(view)
 
     def _view(self, ids: Tensor | None, mask: Any, past: int, device: torch.device) -> PassView:

@@ -15,6 +15,8 @@ from steerlang.models.errors import BadImage, MissingPackage
 MAX_PIXELS = 178_956_970
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _UNKNOWN_RANGE = ("I", "F")
+_ORIENTATION = 0x0112  # of EXIF; these values turn an image by a quarter
+_SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
 def picture(path: str | Path, channels: int = 3) -> Any:
@@ -35,6 +37,23 @@ def picture(path: str | Path, channels: int = 3) -> Any:
         raise
     except Exception as problem:  # Pillow's decoders raise whatever the damage leads them to
         raise BadImage(str(path), _reason(problem)) from problem
+
+
+def size_of(path: str | Path, place: str = "") -> tuple[int, int]:
+    """Width and height of an image as `picture` gives it, from its header alone. Raises BadImage, MissingPackage."""
+    pillow = _pillow()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with pillow.Image.open(path, formats=FORMATS) as opened:
+                _check(opened, path)
+                width, height = opened.size
+                turned = opened.getexif().get(_ORIENTATION) in _SIDEWAYS
+                return (height, width) if turned else (width, height)
+    except BadImage as broken:
+        raise BadImage(broken.path, broken.reason, place) from broken
+    except Exception as problem:
+        raise BadImage(str(path), _reason(problem), place) from problem
 
 
 def _check(opened: Any, path: str | Path) -> None:

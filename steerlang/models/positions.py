@@ -166,6 +166,17 @@ class Assistant(Selector):
         return range(len(rest))  # what the model generated is its reply
 
 
+@dataclass(frozen=True)
+class ImageMean(Selector):
+    """The mean over the tokens that stand for the image of the prompt."""
+
+    def positions(self, item: TokenisedItem) -> Sequence[int]:
+        return item.image
+
+    def after_prompt(self, rest: TokenisedItem) -> Sequence[int]:
+        return ()
+
+
 def find_text(item: TokenisedItem, text: str) -> int | None:
     """The first token that covers a character of the first occurrence of ``text``, or None. Raises NeedsOffsets."""
     if not text:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from steerlang.models.actions import Recipe
 from steerlang.models.positions import find_text
-from steerlang.models.scopes import AssistantTokens, AtText, TokenScope
+from steerlang.models.scopes import AssistantTokens, AtText, ImageTokens, TokenScope
 from steerlang.models.tokens import TokenisedItem
 
 
@@ -23,7 +23,8 @@ def without_text(recipe: Recipe, prompts: Sequence[TokenisedItem]) -> dict[str, 
 def marks_of(
     scopes: Sequence[TokenScope], prompts: Sequence[TokenisedItem], device: torch.device
 ) -> dict[TokenScope, Tensor]:
-    """For each scope that depends on the prompts, the position it names in each ``[B]``; −2 where it is not there."""
+    """For each scope that depends on the prompts, the position it names in each ``[B]``, −2 where it is not there; for
+    the tokens of images, whether each position is one ``[B, P]``."""
     marks: dict[TokenScope, Tensor] = {}
     for scope in scopes:
         if isinstance(scope, AtText):
@@ -31,6 +32,11 @@ def marks_of(
             marks[scope] = torch.tensor([-2 if a is None else a for a in at], device=device)
         elif isinstance(scope, AssistantTokens):
             marks[scope] = torch.tensor([_before_reply(item) for item in prompts], device=device)
+        elif isinstance(scope, ImageTokens):
+            table = torch.zeros(len(prompts), max(len(item) for item in prompts), dtype=torch.bool)
+            for row, item in enumerate(prompts):
+                table[row, list(item.image)] = True
+            marks[scope] = table.to(device)
     return marks
 
 

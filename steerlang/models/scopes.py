@@ -44,7 +44,8 @@ class PassView:
     """One forward pass: ``positions [B, T]`` without padding (of real tokens), ``prompt_lengths [B, 1]`` in tokens.
 
     ``after_prompt`` is True in a cached pass that holds generated tokens only: no mask is needed to know its phase.
-    ``marks`` gives, for a `MarkedScope`, its position in each row ``[B, 1]`` (below −1: not there).
+    ``marks`` gives, for a `MarkedScope`, its position in each row ``[B, 1]`` (below −1: not there), and for the tokens
+    of an image whether each position is one ``[B, P]``.
     """
 
     positions: Tensor
@@ -155,3 +156,16 @@ class AssistantTokens(MarkedScope):
 
     def answer(self, view: PassView) -> Answer:
         return EVERY if view.after_prompt else view.positions >= self.mark(view)
+
+
+@dataclass(frozen=True)
+class ImageTokens(MarkedScope):
+    """The tokens that stand for the image of the prompt. Marks say of each position whether it is one ``[B, P]``, P the
+    longest prompt."""
+
+    def answer(self, view: PassView) -> Answer:
+        if view.after_prompt:
+            return NONE
+        table = self.mark(view)
+        inside = (view.positions >= 0) & (view.positions < table.shape[1])
+        return table.gather(1, view.positions.clamp(0, table.shape[1] - 1)) & inside

@@ -13,6 +13,23 @@ from steerlang.models.errors import NoTokens
 
 
 @dataclass(frozen=True)
+class Picture:
+    """The image of a prompt: where it lies, and what a processor is told with it. It is read when a batch needs it.
+
+    path   of the file; ``place`` is the row of what names it
+    text   of the prompt as the processor takes it, with one place for the image
+    size   (width, height) in pixels, turned upright
+    types  what else the processor says of each token of the prompt, by its name (``token_type_ids``, …)
+    """
+
+    path: str
+    place: str
+    text: str
+    size: tuple[int, int]
+    types: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
 class TokenisedItem:
     """One text as the model sees it, without padding.
 
@@ -21,6 +38,8 @@ class TokenisedItem:
 
     ``assistant`` are the tokens of the assistant's reply, where the text is a conversation. ``prompt`` counts leading
     tokens that selectors pass over: ``text``, ``offsets`` and ``specials`` then describe what follows them.
+
+    ``picture`` is the image that the prompt holds, and ``image`` the tokens that stand for it.
     """
 
     ids: tuple[int, ...]
@@ -29,6 +48,8 @@ class TokenisedItem:
     specials: tuple[tuple[int, str], ...] = ()
     assistant: tuple[int, ...] = ()
     prompt: int = 0
+    picture: Picture | None = None
+    image: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -82,10 +103,13 @@ def batches(
         yield group
 
 
-def pad(rows: Sequence[Sequence[int]], *, left: bool, device: torch.device) -> tuple[Tensor, Tensor | None]:
+def pad(
+    rows: Sequence[Sequence[int]], *, left: bool, device: torch.device, fill: int | None = None
+) -> tuple[Tensor, Tensor | None]:
     """Ids ``[B, T]`` and the attention mask ``[B, T]`` (1 real, 0 padding), None when nothing was padded.
 
-    Padding repeats a token of the row itself: any id does where the mask hides it, and no pad token is needed.
+    Padding repeats a token of the row itself: any id does where the mask hides it, and no pad token is needed. Where
+    tokens are counted (those of an image), ``fill`` is what rows are filled with.
     """
     longest = max(len(row) for row in rows)
     if all(len(row) == longest for row in rows):
@@ -93,8 +117,8 @@ def pad(rows: Sequence[Sequence[int]], *, left: bool, device: torch.device) -> t
     ids, mask = [], []
     for row in rows:
         short = longest - len(row)
-        fill = [row[0] if left else row[-1]] * short
-        ids.append(fill + list(row) if left else list(row) + fill)
+        filling = [(row[0] if left else row[-1]) if fill is None else fill] * short
+        ids.append(filling + list(row) if left else list(row) + filling)
         mask.append([0] * short + [1] * len(row) if left else [1] * len(row) + [0] * short)
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 

@@ -97,9 +97,9 @@ def rows_of(rows: Sequence[dict[str, Any]], data: Node, classifier: Classifier) 
 
 
 def table_of(data: Node) -> Path:
-    """The file that some rows were read from, whatever samples and splits were made of them since."""
+    """The file that some rows were read from, whatever samples, splits and texts were made of them since."""
     while data.operation != "data.rows":
-        data = data.inputs[0]
+        data = data.inputs[1 if data.operation == "generate" else 0]
     return Path(data.locators["path"])
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from steerlang.diagnostics import codes
 from steerlang.engine.operation import Task
 from steerlang.engine.payload import Payload
+from steerlang.graph.facts.task import CLASSIFIERS
 from steerlang.learning import PLAIN, AnyExamples, LearningError, View
 from steerlang.models.class_heads import Head
 from steerlang.models.classifiers import Classifier
@@ -47,7 +48,7 @@ class Rows(Protocol):
 def rows_for(task: Task, resources: Resources) -> Rows:
     """The rows of a `learn` or `search` node, with the model they are for."""
     base = base_of(task.node)
-    if task_of(base) == "causal":
+    if task_of(base) not in CLASSIFIERS:
         return ScoredData(task, resources.model(base, task.value))
     return ClassifiedData(task, resources.classifier(base, task.value))
 

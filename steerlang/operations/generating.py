@@ -23,6 +23,7 @@ from .origins import identity_of
 from .recipes import recipe_of
 from .rendering import tokenised, vocabulary_of, within
 from .resources import Resources
+from .showing import has_images, shown
 from .text import text_of
 
 
@@ -42,7 +43,10 @@ def _together(tasks: Sequence[Task], context: Context, resources: Resources) -> 
         recipes.append(recipe)
     loaded = resources.model(base, tasks[0].value)
     rows = tasks[0].value(tasks[0].node.inputs[1]).rows
-    prompts = tokenised(loaded.tokenizer, rows, "text", answer=True)
+    if has_images(rows):
+        prompts = shown(loaded, rows, tasks[0].node.inputs[1])
+    else:
+        prompts = tokenised(loaded.tokenizer, rows, "text", answer=True)
     options: Any = tasks[0].node.options
     within(loaded.model, prompts, options["max_new_tokens"])
     count = len(prompts)
@@ -122,13 +126,19 @@ def _payload(
             "prompt_ids": list(item.ids),
             "completion_ids": list(reply.ids),
             "finish": reply.finish,
-            **{role: row[role] for role in CARRIED if role in row},
+            **_handed_on(row),
         }
         for row, item, reply in zip(rows, prompts, made, strict=True)
     ]
     if opened is not None:
         found = [{**row, "gate_open": is_open} for row, is_open in zip(found, opened, strict=True)]
     return Payload("samples", {**meta, "method": task.node.options["method"]}, rows=tuple(found))
+
+
+def _handed_on(row: dict[str, Any]) -> dict[str, Any]:
+    """What goes along with the text of a row: what metrics compare it with, and its image to be read again."""
+    image = ("image", "line", "system") if "image" in row else ()
+    return {name: row[name] for name in (*CARRIED, *image) if name in row}
 
 
 def continue_texts(

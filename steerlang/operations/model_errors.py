@@ -25,6 +25,7 @@ _CODES: tuple[tuple[type[Exception], Code], ...] = (
     (e.UnusableLogits, codes.NON_FINITE),
     (e.NeedsOffsets, codes.UNREADABLE_MODEL),
     (e.BadImage, codes.BAD_IMAGE),
+    (e.ImageTokens, codes.IMAGE_TOKENS),
     (e.MissingPackage, codes.MISSING_EXTRA),
     (e.ClassMismatch, codes.CLASS_MISMATCH),
     (TooFewPairs, codes.TOO_FEW_ROWS),

@@ -21,6 +21,8 @@ _READ: Mapping[str, Callable[[Mapping[str, Any]], read.Selector]] = {
     "predicting": lambda o: read.Predicting(o["text"]),
     "before": lambda o: read.Before(o["text"]),
     "assistant": lambda _: read.Assistant(),
+    "generated": lambda _: read.Assistant(),
+    "image": lambda _: read.ImageMean(),
 }
 _STEER: Mapping[str, Callable[[Mapping[str, Any]], steer.TokenScope]] = {
     "all": lambda _: steer.AllTokens(),
@@ -32,6 +34,7 @@ _STEER: Mapping[str, Callable[[Mapping[str, Any]], steer.TokenScope]] = {
     "index": lambda o: steer.TokenAt(o["position"]),
     "span": lambda o: steer.TokenSpan(o["start"], o["end"]),
     "assistant": lambda _: steer.AssistantTokens(),
+    "image": lambda _: steer.ImageTokens(),
 }
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from steerlang.models.classifiers import Classifier
     from steerlang.models.encoding import Encoder
     from steerlang.models.loading import LoadedModel
+    from steerlang.models.seeing import Eyes
 
 M = TypeVar("M")
 
@@ -38,6 +39,7 @@ class Resources:
     receipts: dict[str, dict[str, Any]] = field(default_factory=dict)
     _held: dict[str, LoadedModel | Classifier] = field(default_factory=dict)
     _encoders: dict[str, Encoder] = field(default_factory=dict)
+    _eyes: dict[tuple[str, int], Eyes] = field(default_factory=dict)
 
     def reading_tokens(self, loaded: LoadedModel) -> int:
         """How many tokens a batch holds at most where texts are read and nothing is generated.
@@ -76,7 +78,13 @@ class Resources:
         from steerlang.models.loading import load
 
         dtype: Any = base.options["dtype"]
-        return load(folder, dtype=dtype, device=self.device, trust_remote_code=self.trust_remote_code)
+        sees = task_of(base) == "image_text_to_text"
+        code = self.trust_remote_code
+        made = load(folder, dtype=dtype, device=self.device, trust_remote_code=code, sees=sees)
+        if made.eyes is None:
+            return made
+        # Images made ready for one model serve all that see them alike.
+        return replace(made, eyes=self._eyes.setdefault((made.eyes.fingerprint, made.eyes.image_id), made.eyes))
 
     def _classifier(self, folder: Path, base: Node) -> Classifier:
         from steerlang.models.classifiers import load_classifier

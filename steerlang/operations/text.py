@@ -65,7 +65,7 @@ def _row_options(options: Any) -> RowOptions:
         Contains(f["column"], f["value"]) if f["select"] == "contains" else Equals(f["column"], f["value"])
         for f in options["where"]
     )
-    names = ("strip", "template", "chat", "system", "limit")
+    names = ("strip", "template", "prompt", "chat", "system", "limit")
     return RowOptions(**{n: options[n] for n in names if n in options}, where=filters)
 
 

@@ -47,13 +47,13 @@ def check_task(
 
 
 def missing_part(task: str, tokenizer: TokenizerFacts, processor: bool) -> tuple[str, str] | None:
-    """What a classifier needs to read its rows and does not have: the message after its name, and help."""
-    if task in ("image_classification", "clip") and not processor:
+    """What a model needs to read its rows and does not have: the message after its name, and help."""
+    if task in ("image_classification", "clip", "image_text_to_text") and not processor:
         return (
             f"has no image processor (`{PROCESSOR_FILES[0]}`), so it is not known how images are cut and scaled",
             "copy the file from the model it was made from",
         )
-    if task in ("sequence_classification", "clip") and not tokenizer.present:
+    if task in ("sequence_classification", "clip", "image_text_to_text") and not tokenizer.present:
         return (
             "has no tokenizer (`tokenizer.json`), so the model cannot read text",
             "copy the tokenizer files of the model it was made from into its folder",
@@ -81,6 +81,17 @@ def _of_one_kind(task: str) -> Callable[[_Folder], Wrong | None]:
     return check
 
 
+def _seeing(files: _Folder) -> Wrong | None:
+    config = files.config
+    found = found_task(config, files.tensors)
+    if not config.sees_images:
+        help = f"leave `task` out, or say `task = {found}`" if found is not None else "leave `task` out"
+        return f"has no `vision_config` in its `{FILE}`: the model sees no images", help
+    if found is not None and found != "image_text_to_text":
+        return _is(files, "image_text_to_text", f"leave `task` out, or say `task = {found}`")
+    return missing_part("image_text_to_text", files.tokenizer, files.has_processor)
+
+
 def _clip(files: _Folder) -> Wrong | None:
     config = files.config
     if not config.sees_images or not config.reads_text:
@@ -101,6 +112,7 @@ def _is(files: _Folder, task: str, help: str) -> Wrong:
 
 _CHECKS: Mapping[str, Callable[[_Folder], Wrong | None]] = {
     "causal": _causal,
+    "image_text_to_text": _seeing,
     "image_classification": _of_one_kind("image_classification"),
     "sequence_classification": _of_one_kind("sequence_classification"),
     "clip": _clip,

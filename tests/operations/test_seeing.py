@@ -1,0 +1,182 @@
+"""Programs about models that see, from the text to the numbers; every number against plain transformers."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers as hf
+from models.tiny_seeing import DEPTH, make_llava, noise
+from PIL import Image
+
+from steerlang.api import Settings, SteerlangError, load
+
+COUNT = 7
+PROMPT = "describe the picture ."
+QUESTIONS = ("what colour is it ?", "describe it", "is the circle red ?")
+HEAD = f'model m = hf("llava")\ndata photos = images("data/t.csv", prompt = "{PROMPT}")\n'
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LLaVA `llava`, one with other weights `other`, images of several sizes with captions and questions."""
+    folder = tmp_path_factory.mktemp("seeing")
+    (folder / "pyproject.toml").write_text("")
+    make_llava(folder / "llava")
+    make_llava(folder / "other", seed=1)
+    (folder / "data" / "img").mkdir(parents=True)
+    with (folder / "data/t.csv").open("w", newline="") as out:
+        table = csv.writer(out)
+        table.writerow(("file", "caption", "asked"))
+        for i in range(COUNT):
+            noise(i, 16 + 5 * (i % 3), 20).save(folder / f"data/img/{i}.png")
+            table.writerow((f"img/{i}.png", f"a {'red' if i % 2 else 'blue'} circle", QUESTIONS[i % 3]))
+    return folder
+
+
+@pytest.fixture
+def program(place: Path, tmp_path: Path) -> Callable[..., Any]:
+    def go(text: str, head: str = HEAD) -> Any:
+        (place / "p.steer").write_text(f"steerlang 1\n{head}{text}\n")
+        return load(place / "p.steer", settings=Settings(cache_dir=tmp_path / "cache", device="cpu"))
+
+    return go
+
+
+@pytest.fixture
+def run(program: Callable[..., Any]) -> Callable[..., Any]:
+    def go(text: str, *names: str, head: str = HEAD) -> Any:
+        found = program(text, head).run(list(names))
+        assert found.ok, [str(d.message) for d in found.diagnostics]
+        return found
+
+    return go
+
+
+@pytest.fixture(scope="session")
+def plain(place: Path) -> tuple[Any, Any]:
+    return (
+        hf.LlavaForConditionalGeneration.from_pretrained(place / "llava").eval(),
+        hf.AutoProcessor.from_pretrained(place / "llava"),
+    )
+
+
+def asked(place: Path, plain: tuple[Any, Any], i: int, prompt: str = PROMPT) -> Any:
+    """A row as the library's own documentation asks of it."""
+    said = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}]
+    text = plain[1].apply_chat_template(said, add_generation_prompt=True)
+    with Image.open(place / f"data/img/{i}.png") as image:
+        return plain[1](images=image, text=text, return_tensors="pt")
+
+
+def blocks(model: Any, **given: Any) -> np.ndarray[Any, Any]:
+    """What leaves each block of the decoder, by hooks of our own: [T, L, D]."""
+    seen: list[torch.Tensor] = []
+    handles = [
+        b.register_forward_hook(lambda _, __, o: seen.append((o if torch.is_tensor(o) else o[0])[0].clone()))
+        for b in model.model.language_model.layers
+    ]
+    with torch.no_grad():
+        model(**given)
+    for handle in handles:
+        handle.remove()
+    return torch.stack(seen, dim=1).numpy()
+
+
+def written(place: Path, plain: tuple[Any, Any], i: int, count: int = 6, prompt: str = PROMPT) -> list[int]:
+    given = asked(place, plain, i, prompt)
+    with torch.no_grad():
+        made = plain[0].generate(**given, max_new_tokens=count, do_sample=False)
+    return list(made[0, given["input_ids"].shape[1] :].tolist())
+
+
+def test_what_is_generated_is_what_the_library_generates(run: Any, place: Path, plain: Any) -> None:
+    found = run("samples said = generate(m, photos, max_new_tokens = 6)", "said")
+    texts = [s.completion for s in found["said"]]
+    ids = [written(place, plain, i) for i in range(COUNT)]
+    assert texts == [plain[1].decode(row, skip_special_tokens=True) for row in ids]
+
+
+def test_each_row_may_ask_its_own(run: Any, place: Path, plain: Any) -> None:
+    head = 'model m = hf("llava")\ndata photos = images("data/t.csv", question = "asked")\n'
+    found = run("samples said = generate(m, photos, max_new_tokens = 5)", "said", head=head)
+    for i, sample in enumerate(found["said"]):
+        assert sample.prompt == QUESTIONS[i % 3]
+        ids = written(place, plain, i, 5, QUESTIONS[i % 3])
+        assert sample.completion == plain[1].decode(ids, skip_special_tokens=True)
+
+
+@pytest.mark.parametrize(("tokens", "take"), [("image", "image"), ("last", "last"), ("mean", "mean")])
+def test_states_of_prompts(run: Any, place: Path, plain: Any, tokens: str, take: str) -> None:
+    text = f"activations acts = capture(m, photos, layers = 0..{DEPTH - 1}, tokens = {tokens})"
+    states = run(text, "acts")["acts"]["states"]
+    assert states.shape[0] == COUNT
+    for i in range(COUNT):
+        given = asked(place, plain, i)
+        wanted = blocks(plain[0], **given)
+        at = (given["input_ids"][0] == 4).numpy()
+        assert at.sum() == 4
+        taken = {"image": wanted[at].mean(0), "last": wanted[-1], "mean": wanted.mean(0)}[take]
+        np.testing.assert_allclose(states[i], taken, atol=2e-5 * np.abs(wanted).max())
+
+
+def test_states_while_generating(run: Any, place: Path, plain: Any) -> None:
+    """`predicting` a word: the state whose next token begins it, among the tokens that were generated."""
+    text = (
+        'activations acts = capture(m, photos, layers = 1, tokens = predicting("yes"), during = generation, '
+        "max_new_tokens = 6)"
+    )
+    found = run(text, "acts")
+    states, seen = found["acts"]["states"], []
+    yes = plain[1].tokenizer.convert_tokens_to_ids("yes")
+    for i in range(COUNT):
+        ids = written(place, plain, i)
+        if yes not in ids:
+            assert not states[i].any()
+            continue
+        seen.append(i)
+        given = asked(place, plain, i)
+        whole = torch.cat([given["input_ids"], torch.tensor([ids])], dim=1)
+        wanted = blocks(plain[0], input_ids=whole, pixel_values=given["pixel_values"])
+        at = given["input_ids"].shape[1] + ids.index(yes) - 1
+        np.testing.assert_allclose(states[i, 0], wanted[at, 1], atol=2e-5 * np.abs(wanted).max())
+    assert 0 < len(seen) < COUNT
+    assert any("lack" in str(d.message) for d in found.diagnostics)
+
+
+def test_steering_the_image_alone(run: Any, place: Path, plain: Any) -> None:
+    """A vector of image states added at the image's tokens, in a sweep with 0: 0 is the model itself."""
+    text = """
+    data red  = images("data/t.csv", prompt = "describe it", where = contains("caption", "red"))
+    data blue = images("data/t.csv", prompt = "describe it", where = contains("caption", "blue"), limit = 3)
+    activations to   = capture(m, red, layers = 0, tokens = image)
+    activations from = capture(m, blue, layers = 0, tokens = image)
+    vector v = extract(to, from)
+    sweep s = [0, 4]
+    model steered = apply(m, add(v, scale = s, tokens = image))
+    samples said = generate(steered, photos, max_new_tokens = 6)
+    samples base = generate(m, photos, max_new_tokens = 6)
+    """
+    found = run(text, "said", "base")
+    none, much = found["said"][0], found["said"][4]
+    assert [s.completion for s in none] == [s.completion for s in found["base"]]
+    assert [s.completion for s in much] != [s.completion for s in found["base"]]
+
+
+def test_images_before_a_model_of_texts_are_refused_while_checking(program: Any) -> None:
+    head = f'model m = hf("llava", task = causal)\ndata photos = images("data/t.csv", prompt = "{PROMPT}")\n'
+    with pytest.raises(SteerlangError) as refused:
+        program("samples said = generate(m, photos)", head)
+    assert refused.value.diagnostics[0].code.id == "SL515"
+
+
+def test_images_without_prompts_are_refused_while_checking(program: Any) -> None:
+    head = 'model m = hf("llava")\ndata photos = images("data/t.csv")\n'
+    with pytest.raises(SteerlangError) as refused:
+        program("samples said = generate(m, photos)", head)
+    assert "no prompt" in str(refused.value.diagnostics[0].message)
