@@ -48,7 +48,7 @@ def _empty(label: str, shift: ConceptShift, where: Label) -> Iterator[Diagnostic
 
 
 def _unfinished(label: str, dictionary: ConceptDictionary, where: Label) -> Iterator[Diagnostic]:
-    if dictionary.provenance.get("notes"):
+    if not dictionary.provenance["converged"]:
         steps = dictionary.provenance["steps"]
         yield Diagnostic(
             codes.NOT_CONVERGED,

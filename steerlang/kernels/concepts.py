@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,14 +24,15 @@ States = NDArray[np.float32]
 class Decomposition:
     """``components [K, D]``, ``activations [N, K]``, and ``offset [D]``, subtracted before states are projected (0 but
     for `pca`). ``explained``: 1 − ‖Z − Ẑ‖² / ‖Z − mean Z‖², Ẑ what the dictionary makes of the states; for `kmeans`
-    each state's centroid. ``steps``: iterations of the fit, 0 where there are none."""
+    each state's centroid. ``steps``: iterations of the fit, 0 where there are none; ``converged``: whether it ended
+    before the most that were allowed."""
 
     components: States
     activations: States
     offset: States
     explained: float
     steps: int = 0
-    notes: tuple[str, ...] = field(default=())
+    converged: bool = True
 
 
 def kmeans(z: States, k: int, seed: int, restarts: int = 10) -> Decomposition:
@@ -39,10 +40,12 @@ def kmeans(z: States, k: int, seed: int, restarts: int = 10) -> Decomposition:
     from sklearn.cluster import KMeans
 
     check_count(z, k)
-    fitted = KMeans(k, n_init=restarts, random_state=seed).fit(z)
+    with _quiet():
+        fitted = KMeans(k, n_init=restarts, random_state=seed).fit(z)
     centres = _float(fitted.cluster_centers_)
     explained = 1 - _share(float(fitted.inertia_), _spread(z))
-    return Decomposition(centres, closeness(z, centres), _no_offset(z), explained, int(fitted.n_iter_))
+    return Decomposition(centres, closeness(z, centres), _no_offset(z), explained, int(fitted.n_iter_),
+                         fitted.n_iter_ < fitted.max_iter)  # fmt: skip
 
 
 def snmf(z: States, k: int, seed: int, alpha: float = 1.0, steps: int = 1000) -> Decomposition:
@@ -57,10 +60,10 @@ def snmf(z: States, k: int, seed: int, alpha: float = 1.0, steps: int = 1000) ->
         k, alpha=alpha, max_iter=steps, fit_algorithm="cd", transform_algorithm="lasso_cd", positive_code=True,
         random_state=seed,
     )  # fmt: skip
-    with _watched() as notes:
+    with _quiet():
         codes = learner.fit_transform(z)
         components = _float(learner.components_)
-    return _reconstructing(z, components, _float(codes), int(learner.n_iter_), tuple(notes))
+    return _reconstructing(z, components, _float(codes), int(learner.n_iter_), steps)
 
 
 def pca(z: States, k: int, seed: int) -> Decomposition:
@@ -86,9 +89,9 @@ def nmf(z: States, k: int, seed: int, negatives: str = "refuse", steps: int = 10
     check_count(z, k)
     z = _nonnegative(z, negatives)
     learner = NMF(k, random_state=seed, max_iter=steps)
-    with _watched() as notes:
+    with _quiet():
         codes = learner.fit_transform(z)
-    return _reconstructing(z, _float(learner.components_), _float(codes), int(learner.n_iter_), tuple(notes))
+    return _reconstructing(z, _float(learner.components_), _float(codes), int(learner.n_iter_), steps)
 
 
 def largest_norm(z: States, k: int, seed: int) -> Decomposition:
@@ -118,7 +121,7 @@ def sparse_codes(z: States, components: States, alpha: float, steps: int = 1000)
     """V = argmin ½‖z − vU‖² + α‖v‖₁, v ≥ 0, a state at a time (the transform of `snmf`)."""
     from sklearn.decomposition import sparse_encode
 
-    with _watched():
+    with _quiet():
         found: Any = sparse_encode(z, components, algorithm="lasso_cd", alpha=alpha, positive=True, max_iter=steps)
     return _float(found)
 
@@ -172,24 +175,21 @@ def _nonnegative(z: States, negatives: str) -> States:
 
 
 @contextmanager
-def _watched() -> Iterator[list[str]]:
-    """What scikit-learn warns of (a fit that has not converged) as notes, once each."""
+def _quiet() -> Iterator[None]:
+    """Without scikit-learn's warnings of steps inside a fit; whether the fit itself has converged is recorded."""
     from sklearn.exceptions import ConvergenceWarning
 
-    notes: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", ConvergenceWarning)
-        yield notes
-        notes.extend(dict.fromkeys(str(w.message).split(". ")[0] for w in caught))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 # ---- parts ---------------------------------------------------------------------------------------------------------
 
 
-def _reconstructing(z: States, components: States, codes: States, steps: int, notes: tuple[str, ...]) -> Decomposition:
+def _reconstructing(z: States, components: States, codes: States, steps: int, most: int) -> Decomposition:
     left = float(((z - codes @ components).astype(np.float64) ** 2).sum())
-    return Decomposition(components, codes, _no_offset(z), 1 - _share(left, _spread(z)), steps, notes)
+    return Decomposition(components, codes, _no_offset(z), 1 - _share(left, _spread(z)), steps, steps < most)
 
 
 def _distances(z: States, components: States) -> NDArray[Any]:

@@ -50,7 +50,7 @@ def _decompose(task: Task, _: Context) -> Payload:
         found = _METHODS[method["name"]](rows.states, options["k"], options["seed"], method["options"])
     provenance = {
         "data": _data(task.node.inputs[0]), "states": len(rows.states), "left_out": rows.left_out,
-        "seed": options["seed"], "explained": found.explained, "steps": found.steps, "notes": list(found.notes),
+        "seed": options["seed"], "explained": found.explained, "steps": found.steps, "converged": bool(found.converged),
     }  # fmt: skip
     place = _place(task.node.inputs[0], states, rows)
     return ConceptDictionary(

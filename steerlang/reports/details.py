@@ -32,7 +32,7 @@ def dictionary_detail(name: str, dictionary: Any) -> DetailTable:
         facts.append(f"{made['states']} states" + (f", {made['left_out']} without" if made["left_out"] else ""))
     counts = dictionary.counts or (None,) * dictionary.k
     rows = tuple(zip(range(dictionary.k), counts, dictionary.norms, strict=True))
-    return DetailTable(name, ("concept", "strongest in", "length"), rows, " · ".join((*facts, *made.get("notes", ()))))
+    return DetailTable(name, ("concept", "strongest in", "length"), rows, " · ".join(facts))
 
 
 def shift_detail(name: str, shift: Any) -> DetailTable:

@@ -339,3 +339,9 @@ def test_stored_results_read_back_the_same(project: Path, tmp_path: Path) -> Non
     payload = again.payload(again.program.compiled.tables["dict"].cells[0].value.node)
     assert isinstance(payload, Payload)
     assert payload.kind == "concepts"
+
+
+def test_a_fit_that_stops_early_is_said(project: Path, tmp_path: Path) -> None:
+    result = go(project, tmp_path, "concepts rough = decompose(before, k = 3, method = snmf(alpha = 0.1, steps = 1))")
+    assert [d.code.id for d in result.diagnostics] == ["SL567"]
+    assert result["rough"].provenance["steps"] == 1
