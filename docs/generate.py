@@ -37,6 +37,8 @@ FAMILIES = {
     "generation": "Text.",
     "metrics": "Measured numbers. Formulas: [metrics](methods/metrics.md).",
     "classifying": "What classifiers say, measured. Formulas: [classifiers](methods/classifiers.md).",
+    "concepts": "Dictionaries of states, how they move, what they mean. Formulas: [decompose](methods/decompose.md), "
+    "[shift](methods/concept_shift.md), [recovery](methods/recovery.md), [grounding](methods/grounding.md).",
     "controls": "What an effect is held against. [Measuring honestly](measuring.md) says why.",
     "choosing": "Points of a sweep, chosen by what was measured.",
     "weights": "Differences of weights, and models made of them.",

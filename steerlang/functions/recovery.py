@@ -1,5 +1,4 @@
-"""How well a shift accounts for a fine-tune: statistics of shifts, recovery, correlation. Formulas:
-`steerlang/kernels/shifts.py`."""
+"""How well a shift accounts for a fine-tune: its statistics, and recovery. Formulas: `steerlang/kernels/shifts.py`."""
 
 from __future__ import annotations
 
@@ -112,13 +111,6 @@ def _same_data(*concepts: ConceptsValue) -> bool:
     return len({rows_of(c.states.node).key for c in concepts}) == 1
 
 
-def _correlation(call: Call, low: Lowering) -> MetricValue:
-    inputs = (call["x"].node, call["y"].node)
-    return MetricValue(low.node("metric.correlation", {"by": call["by"]}, inputs, "metric"))
-
-
-_BY = {"pearson": "Pearson's r", "spearman": "Spearman's: of the ranks"}
-
 FUNCTIONS = (
     Function(
         "shift_statistics",
@@ -147,17 +139,5 @@ FUNCTIONS = (
         METRIC,
         _recovery,
         source="Khayatan et al., 2025",
-    ),
-    Function(
-        "correlation",
-        "how two metrics go together, sample by sample or concept by concept",
-        "metrics",
-        (
-            Parameter("x", Value((METRIC,)), "a metric with a number for each sample or concept"),
-            Parameter("y", Value((METRIC,)), "another of the same samples or concepts"),
-        ),
-        (Parameter("by", Choice(_BY), "which coefficient", "pearson"),),
-        METRIC,
-        _correlation,
     ),
 )
