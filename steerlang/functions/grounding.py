@@ -9,8 +9,8 @@ from steerlang.graph.node import Json, Node
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Data, Flag, Number, Spread, Value
 from steerlang.language.signature import Call, Function, Parameter
-from steerlang.language.types import CONCEPTS, METRIC, MODEL, NONE, SHIFT, TEXTS, VECTOR
-from steerlang.language.values import POISON, ConceptsValue, MetricValue, ModelValue
+from steerlang.language.types import CONCEPTS, METRIC, MODEL, NONE, SHIFT, TEXTS, VECTOR, list_of
+from steerlang.language.values import POISON, ConceptsValue, MetricValue, ModelValue, ShiftValue
 
 from .concepts import with_activations
 from .tasks import is_causal
@@ -26,15 +26,19 @@ WORD_OPTIONS = (
 )
 
 
-def words_node(call: Call, low: Lowering, of: Node, model: ModelValue) -> Node:
-    """The words of the vectors that a node holds, by the options of a call."""
+def words_node(
+    call: Call, low: Lowering, of: tuple[Node, ...], model: ModelValue, names: tuple[str, ...] = ()
+) -> Node:
+    """The words of the vectors that nodes hold, by the options of a call. `names`: what several vectors are called."""
     lists = [(name, call[name]) for name in ("vocabulary", "stop") if call[name] is not None]
     options: dict[str, Json] = {
         "top": call["top"],
         "final_norm": call["final_norm"],
         "lists": [name for name, _ in lists],
     }
-    inputs = (of, model.base, *(data.node for _, data in lists))
+    if names:
+        options["vectors"] = list(names)
+    inputs = (*of, model.base, *(data.node for _, data in lists))
     # Any number of dictionaries go through the unembedding together.
     group = f"words:{model.base.key}"
     return low.node("metric.ground_words", options, inputs, "metric", group=group)
@@ -53,10 +57,13 @@ def speaks(model: ModelValue, width: int, of: str, where: Any, low: Lowering) ->
 
 def _ground_words(call: Call, low: Lowering) -> Any:
     given, model = call["x"], call["on"]
-    of = getattr(given, "dictionary", given)
-    if not speaks(model, of.width, of.model_name, call.where("on"), low):
-        return POISON
-    return MetricValue(words_node(call, low, given.node, model))
+    vectors = given if isinstance(given, list) else [given]
+    for vector in vectors:
+        of = vector.dictionary if isinstance(vector, ShiftValue) else vector
+        if not speaks(model, of.width, of.model_name, call.where("on"), low):
+            return POISON
+    names = tuple(v.label or str(i) for i, v in enumerate(vectors)) if isinstance(given, list) else ()
+    return MetricValue(words_node(call, low, tuple(v.node for v in vectors), model, names))
 
 
 def _ground_samples(call: Call, low: Lowering) -> MetricValue:
@@ -83,7 +90,9 @@ FUNCTIONS = (
         "concepts",
         (
             Parameter(
-                "x", Spread(Value((CONCEPTS, VECTOR, SHIFT)), "concepts"), "a dictionary, a vector, a shift, or a list"
+                "x",
+                Spread(Value((CONCEPTS, VECTOR, SHIFT, list_of(VECTOR))), "concepts"),
+                "a dictionary, a vector, a shift, `pairs_of(…)`, or a list",
             ),
         ),
         (Parameter("on", Value((MODEL,)), "the model whose unembedding is read"), *WORD_OPTIONS),

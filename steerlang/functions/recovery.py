@@ -54,7 +54,7 @@ def _recovery(call: Call, low: Lowering) -> Any:
     dictionaries = [with_activations(d, low) for d in (shifted, unshifted, to)]
     model: ModelValue | None = call["on"]
     named = () if model is None else (shifted, unshifted, to)
-    words: list[Node] = [words_node(call, low, d.node, model) for d in named if model is not None]
+    words: list[Node] = [words_node(call, low, (d.node,), model) for d in named if model is not None]
     options: dict[str, Json] = {
         "match": call["match"],
         "measure": call["measure"],

@@ -40,13 +40,30 @@ class GroundWords:
 
 
 def _words(tasks: Sequence[Task], norm: bool, resources: Resources) -> Iterator[tuple[Node, Payload]]:
-    loaded = resources.model(tasks[0].node.inputs[1], tasks[0].value)
-    given = [_directions(task.value(task.node.inputs[0])) for task in tasks]
+    loaded = resources.model(tasks[0].node.inputs[_count(tasks[0].node)], tasks[0].value)
+    given = [_given(task) for task in tasks]
     tops: list[Any] = [task.node.options["top"] for task in tasks]
     filters = [_filter(task) for task in tasks]
     found = named(loaded, [rows for _, _, rows in given], norm, tops, filters)
-    for task, (head, labels, _), words in zip(tasks, given, found, strict=True):
-        yield task.node, _named(head, labels, words).payload()
+    for task, (heads, labels, _), words in zip(tasks, given, found, strict=True):
+        yield task.node, _named(heads, labels, words).payload()
+
+
+def _count(node: Node) -> int:
+    """How many of a node's inputs are read; the model comes after them, and lists of words after it."""
+    names: Any = node.options.get("vectors")
+    return len(names) if names else 1
+
+
+def _given(task: Task) -> tuple[tuple[str, ...], list[tuple[Any, ...]], Tensor]:
+    """What rows are called by, what each is called, and the rows `[N, D]`."""
+    parts = [_directions(task.value(n)) for n in task.node.inputs[: _count(task.node)]]
+    names: Any = task.node.options.get("vectors")
+    if not names:
+        head, labels, rows = parts[0]
+        return (head,), [(label,) for label in labels], rows
+    labelled = [(name, label) for name, (_, labels, _) in zip(names, parts, strict=True) for label in labels]
+    return ("vector", "layer"), labelled, torch.cat([rows for _, _, rows in parts])
 
 
 def _directions(payload: Payload) -> tuple[str, list[int], Tensor]:
@@ -61,16 +78,17 @@ def _directions(payload: Payload) -> tuple[str, list[int], Tensor]:
 
 def _filter(task: Task) -> WordFilter:
     names: Any = task.node.options["lists"]
-    lists = {n: [text_of(r) for r in task.value(i).rows] for n, i in zip(names, task.node.inputs[2:], strict=True)}
+    given = task.node.inputs[_count(task.node) + 1 :]
+    lists = {n: [text_of(r) for r in task.value(i).rows] for n, i in zip(names, given, strict=True)}
     return WordFilter.of(lists.get("vocabulary"), lists.get("stop", []))
 
 
-def _named(head: str, labels: Sequence[int], words: Sequence[Named]) -> Metric:
+def _named(heads: tuple[str, ...], labels: Sequence[tuple[Any, ...]], words: Sequence[Named]) -> Metric:
     sets = [n.words for n in words]
     rows = tuple(
-        (label, list(n.words), [round(s, 6) for s in n.scores]) for label, n in zip(labels, words, strict=True)
+        (*label, list(n.words), [round(s, 6) for s in n.scores]) for label, n in zip(labels, words, strict=True)
     )
-    return _own_share(sets, Table((head, "words", "scores"), rows))
+    return _own_share(sets, Table((*heads, "words", "scores"), rows))
 
 
 def _own_share(sets: Sequence[Sequence[Any]], table: Table) -> Metric:

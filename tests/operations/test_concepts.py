@@ -224,6 +224,7 @@ metric normed = ground_words(dict, on = m, top = 3, final_norm = true)
 metric few    = ground_words([dict, dict + moved], on = m, top = 2, vocabulary = ["tea", "door", "No"])
 metric less   = ground_words(dict, on = m, top = 30, stop = ["tea", "door"])
 metric fine   = ground_words(dict[1] - dict[0], on = m, top = 1)
+metric pairs  = ground_words(pairs_of(dict), on = m, top = 1)
 metric shared = dictionary_overlap(plain)
 """
     made = go(project, tmp_path, text)
@@ -241,6 +242,9 @@ metric shared = dictionary_overlap(plain)
     assert all(set(w) <= {"tea", "door", "no"} and len(w) == 2 for w in made["few"]["dict"].table.column("words"))
     assert all(not set(w) & {"tea", "door"} for w in made["less"].table.column("words"))
     assert len(made["fine"].table.rows) == 1
+    pairs = dict(zip(made["pairs"].table.column("vector"), made["pairs"].table.column("words"), strict=True))
+    assert len(pairs) == 6
+    assert pairs["0 to 1"] == made["fine"].table.column("words")[0]
     sets = [set(w) for w in made["plain"].table.column("words")]
     wanted = np.mean([len(a & b) / 3 for i, a in enumerate(sets) for j, b in enumerate(sets) if i != j])
     assert made["shared"].value == pytest.approx(wanted)
