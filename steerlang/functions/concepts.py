@@ -16,6 +16,8 @@ from steerlang.language.values import POISON, ConceptsValue, ShiftValue, StatesV
 from steerlang.source import Span
 
 _SUM = "vector.sum"
+# Rises when what is recorded beside a dictionary changes, whatever the method; 1: whether the fit has converged.
+_RECORD = 1
 _NEGATIVES = {"refuse": "an error", "clip": "taken as 0"}
 _STEPS = Parameter("steps", Number(1, 1_000_000, integer=True), "the most iterations", 1000)
 
@@ -64,7 +66,7 @@ def _decompose(call: Call, low: Lowering) -> Any:
     if not _one_layer(call, states, low) or not _enough(call, states, choice, low):
         return POISON
     options: dict[str, Json] = {"method": choice.document(), "k": call["k"], "seed": call["seed"]}
-    node = low.node("concepts.decompose", options, (states.node,), "concepts", version=choice.method.version)
+    node = low.node("concepts.decompose", options, (states.node,), "concepts", version=choice.method.version + _RECORD)
     model = states.model
     place = (states.site, states.layers[0], model.width, model.layers)
     return ConceptsValue(node, model.base.key, model.name, *place, call["k"], choice.method.name, states)
