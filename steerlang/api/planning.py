@@ -24,16 +24,19 @@ from steerlang.language.values import (
     AdapterValue,
     CheckpointValue,
     CoefficientsSetValue,
+    ConceptsValue,
     DataValue,
     ExportValue,
     ModelValue,
     ReportValue,
+    ShiftValue,
     TaskVectorValue,
     VectorValue,
 )
 from steerlang.reports.findings import selector_text
 
 from .action_text import action_text
+from .concept_text import concepts_lines, shift_lines
 from .edit_plans import coverage_of, long_lines, short_lines
 from .reading import Reading, readings
 from .term_text import TermNames, change_text, coefficients_lines, term_names, vector_lines
@@ -160,6 +163,10 @@ def _explain(
         lines = _data_lines(value)
     elif isinstance(value, TaskVectorValue):
         lines = vector_lines(value, names)
+    elif isinstance(value, ConceptsValue):
+        lines = concepts_lines(value)
+    elif isinstance(value, ShiftValue):
+        lines = shift_lines(value)
     elif isinstance(value, CoefficientsSetValue):
         lines = coefficients_lines(value, names)
     elif value.node.operation == "generate":

@@ -105,7 +105,8 @@ def activations_on(concepts: ConceptsValue, states: StatesValue, low: Lowering) 
     """The node that holds the concepts with their activations on these states."""
     if concepts.fitted and concepts.states.node is states.node:
         return concepts.node
-    return low.node("concepts.project", {}, (concepts.node, states.node), "concepts")
+    group = f"project:{states.node.key}"
+    return low.node("concepts.project", {}, (concepts.node, states.node), "concepts", group=group)
 
 
 def with_activations(concepts: ConceptsValue, low: Lowering) -> Node:
@@ -191,7 +192,8 @@ def _scaled(shift: ShiftValue, factor: float, low: Lowering) -> ShiftValue:
     if node.operation == "shift.scaled":
         before: Any = node.options["factor"]
         node, factor = node.inputs[0], factor * before
-    return replace(shift, node=low.node("shift.scaled", {"factor": float(factor)}, (node,), "shift"))
+    made = low.node("shift.scaled", {"factor": float(factor)}, (node,), "shift", group=f"scaled:{node.key}")
+    return replace(shift, node=made)
 
 
 def _divided(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
@@ -211,7 +213,8 @@ def _moved(sign: float) -> Any:
             return POISON
         _warn_of_units(concepts, span, low)
         added = shift if sign > 0 else _scaled(shift, sign, low)
-        node = low.node("concepts.shifted", {}, (concepts.node, added.node), "concepts")
+        group = f"shifted:{concepts.node.key}"  # all strengths of a sweep at once
+        node = low.node("concepts.shifted", {}, (concepts.node, added.node), "concepts", group=group)
         return replace(concepts, node=node, states=shift.after, fitted=False)
 
     return lower

@@ -13,6 +13,7 @@ from steerlang.language.types import CONCEPTS, METRIC, MODEL, NONE, SHIFT, TEXTS
 from steerlang.language.values import POISON, ConceptsValue, MetricValue, ModelValue, ShiftValue
 
 from .concepts import with_activations
+from .shifting import rows_of
 from .tasks import is_causal
 
 #: The metrics whose tables have a set of things for each concept.
@@ -68,8 +69,11 @@ def _ground_words(call: Call, low: Lowering) -> Any:
 
 def _ground_samples(call: Call, low: Lowering) -> MetricValue:
     concepts: ConceptsValue = call["x"]
-    # What stands in the texts is read from where the states were: rows, or what was generated after them.
-    inputs = (with_activations(concepts, low), concepts.states.node.inputs[1])
+    # What stands in the texts: the rows, and what was generated after them, where that was read.
+    read = concepts.states.node.inputs[1]
+    rows = rows_of(concepts.states.node)
+    texts = (rows,) if rows is read else (rows, read)
+    inputs = (with_activations(concepts, low), *texts)
     return MetricValue(low.node("metric.ground_samples", {"top": call["top"]}, inputs, "metric"))
 
 

@@ -63,7 +63,8 @@ def _recovery(call: Call, low: Lowering) -> Any:
         "words": model is not None,
         "samples": _same_data(shifted, unshifted, to),
     }
-    return MetricValue(low.node("metric.recovery", options, (*dictionaries, *words), "metric"))
+    group = f"recovery:{to.node.key}"
+    return MetricValue(low.node("metric.recovery", options, (*dictionaries, *words), "metric", group=group))
 
 
 def _alike(

@@ -105,8 +105,9 @@ def _own_share(sets: Sequence[Sequence[Any]], table: Table) -> Metric:
 
 def _ground_samples(task: Task, _: Context) -> Payload:
     top: Any = task.node.options["top"]
-    concepts, data = inputs(task)
+    concepts, data, *generated = inputs(task)
     dictionary = ConceptDictionary.of(concepts)
+    texts = generated[0].rows if generated else data.rows
     rows: list[tuple[Any, ...]] = []
     sets = []
     fields = [f for f in _OF_SAMPLE if any(f in row for row in data.rows)]
@@ -115,7 +116,7 @@ def _ground_samples(task: Task, _: Context) -> Payload:
         sets.append([sample for sample, _ in strongest])
         for sample, activation in strongest:
             row = data.rows[sample]
-            rows.append((concept, sample, round(activation, 6), *(row.get(f) for f in fields), _text(row)))
+            rows.append((concept, sample, round(activation, 6), *(row.get(f) for f in fields), _text(texts[sample])))
     table = Table(("concept", "row", "activation", *fields, "text"), tuple(rows))
     return _own_share(sets, table).payload()
 
