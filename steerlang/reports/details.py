@@ -64,10 +64,12 @@ def _lines(table: DetailTable, screen: Screen) -> list[str]:
     texts = [[screen.cut(row[n], max(room, 12)) if n == kept[-1] else row[n] for n in kept] for row in texts]
     right = [_is_numeric(table, shown[n]) for n in kept]
     lines = columns([[heads[n] for n in kept], *texts], right)
-    note = f"  {screen.paint(screen.clean(table.note), 'dim')}" if table.note else ""
+    name = screen.cut(screen.clean(table.name), 48)
+    note = screen.cut(screen.clean(table.note), max(screen.width - text_width(name) - 2, 4)) if table.note else ""
     more = len(table.rows) - MOST_ROWS
     rest = [f"  {screen.sign('ellipsis')} and {more} more; `--format json` gives all"] if more > 0 else []
-    return [screen.paint(table.name, "bold") + note, screen.paint(lines[0], "dim"), *lines[1:], *rest]
+    heading = screen.paint(name, "bold") + (f"  {screen.paint(note, 'dim')}" if note else "")
+    return [heading, screen.paint(lines[0], "dim"), *lines[1:], *rest]
 
 
 def _that_fit(widths: Sequence[int], width: int) -> list[int]:

@@ -6,6 +6,7 @@ import math
 
 from steerlang.reports.findings import (
     Artifact,
+    DetailTable,
     Expected,
     Findings,
     MetricRow,
@@ -50,6 +51,15 @@ def findings() -> Findings:
                         {"held_out_auc": (0.9, 0.95, 1.0, 1.0), "split_half_cosine": (0.5, 0.6, 0.7, 0.8)},
                         {"model": NASTY, "site": "mlp"}),
             VectorTable("derived", (3,), (1.0,)),
+        ),
+        details=(
+            DetailTable("words[dict]", ("concept", "words", "scores"),
+                        ((0, [NASTY, "second", "third"], [1.0, 0.5, 0.25]), (1, [], [])), f"noted {NASTY}"),
+            DetailTable("texts", ("concept", "row", "activation", "text"),
+                        tuple((i // 3, i, 0.1 * i, f"{i} says {NASTY} " * 4) for i in range(30))),
+            DetailTable("moved", ("concept", "samples", "a_long_name_of_a_column", "another_long_name", "and_a_third"),
+                        ((0, 3, 1.23456, None, math.nan), (1, None, 2.0, 0.5, math.inf))),
+            DetailTable("nothing", ("concept", "count"), ()),
         ),
         artifacts=(Artifact("out/polite.gguf", 1_500_000), Artifact("out/gone")),
         tally=Tally("done", 3, 2, 0, 0, 83.2),

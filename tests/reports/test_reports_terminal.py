@@ -54,6 +54,17 @@ def test_metrics_with_the_same_points_share_a_table() -> None:
     assert len(metrics([metric(), metric("fluency")], Screen(50))) == 2
 
 
+def test_tables_of_many_columns_keep_those_that_fit_and_the_first_two_always() -> None:
+    wide, narrow = (render(findings(), Screen(width)) for width in (140, 60))
+    assert "and a third" in wide
+    assert "a long name of a column" in narrow
+    assert "and a third" not in narrow
+    # Lists of numbers are for programs; they stand in the JSON.
+    assert "scores" not in wide
+    assert "0.25" not in wide.partition("words[dict]")[2].partition("texts")[0]
+    assert "and 10 more; `--format json` gives all" in wide
+
+
 def test_long_tables_are_cut_and_say_so() -> None:
     rows = tuple(MetricRow((float(i),), 1.0) for i in range(100))
     block = metrics([MetricTable("m", ("s",), rows)], Screen(80))[0]
