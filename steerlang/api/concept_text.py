@@ -15,9 +15,7 @@ def concepts_lines(value: ConceptsValue) -> Iterator[str]:
     site = selector_text(value.site)
     yield f"{value.k} concepts at layer {value.layer}, site {site}, width {value.width}"
     node = value.node
-    while node.operation in ("concepts.shifted", "concepts.project"):
-        node = node.inputs[0]
-    if node.operation == "concepts.decompose":
+    if node.operation == "concepts.decompose":  # of others, what they are made of stands with its own name
         options: Any = node.options
         method = options["method"]
         chosen = "".join(f", {k} = {v}" for k, v in method["options"].items())

@@ -126,23 +126,28 @@ def _made_for(action: ActionValue, model: ModelValue, low: Lowering) -> bool:
 def _fits(
     vector: VectorValue | ConceptsValue, model: ModelValue, across: bool, span: Span, verb: str, low: Lowering
 ) -> bool:
+    noun = _noun(vector)
     if vector.width != model.width:
         return _misfit(
             codes.WIDTH_MISMATCH,
             span,
             low,
-            f"the vector is {vector.width} wide (from `{vector.model_name}`), `{model.name}` is {model.width} wide",
-            f"{verb} the model the vector was read from",
+            f"the {noun} is {vector.width} wide (from `{vector.model_name}`), `{model.name}` is {model.width} wide",
+            f"{verb} the model the {noun} was read from",
         )
     if vector.model != model.base.key and not across:
         return _misfit(
             codes.PROVENANCE_MISMATCH,
             span,
             low,
-            f"the vector was read from `{vector.model_name}`, and this {verb}s `{model.name}`",
+            f"the {noun} was read from `{vector.model_name}`, and this {verb}s `{model.name}`",
             "say `across = true` if it is meant",
         )
     return True
+
+
+def _noun(vector: VectorValue | ConceptsValue) -> str:
+    return "dictionary" if isinstance(vector, ConceptsValue) else "vector"
 
 
 def _have_layers(action: ActionValue, layers: tuple[int, ...], low: Lowering) -> bool:
@@ -201,7 +206,8 @@ def _reading_layer(reading: ReadingValue, model: ModelValue, low: Lowering) -> i
         message, help = f"a gate reads one layer, and these are {spelled(layers)}", "combine gates by `and` and `or`"
     elif layers[0] not in reading.vector.layers:
         has = spelled(reading.vector.layers)
-        message, help = f"the vector has no layer {layers[0]}: it has {has}", "read a layer the vector has"
+        what = _noun(reading.vector)
+        message, help = f"the {what} has no layer {layers[0]}: it has {has}", f"read a layer the {what} has"
     if message:
         low.report(error(codes.LAYER_OUT_OF_RANGE, reading.span, message, help=help))
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -24,6 +24,8 @@ Comparator = Literal["<", "<=", ">", ">=", "==", "!="]
 @dataclass(frozen=True)
 class Quantity:
     """What is read from a state along a direction. Use a subclass."""
+
+    axes: ClassVar[int] = 1  # of the direction: [D], or [K, D]
 
     def prepared(self, direction: Tensor) -> Tensor:
         """What `of` is given of a reading's direction: that at length 1. Called once, before any pass."""
@@ -74,6 +76,7 @@ class NearestConcept(Quantity):
     """argmax_k (h·u_k + c_k) for the rows u_k of a dictionary (`kernels.gates.nearest`); ``offsets`` are the c_k."""
 
     offsets: tuple[float, ...]
+    axes: ClassVar[int] = 2
 
     def prepared(self, direction: Tensor) -> Tensor:
         rows = direction.detach().float()
@@ -99,7 +102,7 @@ class Reading:
     each: Literal["prompt", "token"] = "prompt"
 
     def __post_init__(self) -> None:
-        shaped = self.direction.ndim in (1, 2)
+        shaped = self.direction.ndim == self.quantity.axes
         if not shaped or not bool(self.direction.any()) or not bool(self.direction.isfinite().all()):
             raise ModelError(
                 f"a gate at {self.point} has no direction to compare with",

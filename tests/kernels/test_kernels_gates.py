@@ -82,3 +82,14 @@ def test_exponential() -> None:
 
 def test_window_holds_its_first_token_and_not_its_end() -> None:
     assert schedules.window(T, 3, 6).nonzero()[:, 0].tolist() == [3, 4, 5]
+
+
+def test_the_nearest_of_some_rows() -> None:
+    h, u = torch.randn(5, 7, 16), torch.randn(4, 16)
+    rows = torch.cat([u, -0.5 * (u**2).sum(1, keepdim=True)], dim=1)
+    found = gates.nearest(h, rows)
+    assert found.shape == (5, 7)
+    assert torch.equal(found, torch.cdist(h, u.expand(5, 4, 16)).argmin(-1).float())
+    along = gates.nearest(h, torch.cat([u, torch.zeros(4, 1)], dim=1))
+    assert torch.equal(along, (h @ u.T).argmax(-1).float())
+    assert gates.nearest(h.half(), rows).dtype is torch.float32

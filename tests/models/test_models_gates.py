@@ -10,7 +10,7 @@ from tiny_models import WIDTH, random_directions, random_items
 
 from steerlang.models import ATTENTION, MLP, RESIDUAL, Add, LoadedModel, Overlay, Point, SteeringAction, generate
 from steerlang.models.errors import ModelError, WidthMismatch
-from steerlang.models.gates import Both, Compare, CosineTo, Not, ProjectionOn, Reading
+from steerlang.models.gates import Both, Compare, CosineTo, NearestConcept, Not, ProjectionOn, Reading
 from steerlang.models.scopes import PromptTokens
 
 V = random_directions(1)
@@ -130,3 +130,40 @@ def test_a_gate_of_another_width_is_refused(llama: LoadedModel) -> None:
     gate = Compare(Reading(CosineTo(), Point(RESIDUAL, 0), torch.ones(WIDTH + 1)), ">", 0)
     with pytest.raises(WidthMismatch):
         Overlay(llama, [(action(gate),)])
+
+
+def test_a_gate_on_the_nearest_of_some_rows(llama: LoadedModel) -> None:
+    """Each token of each row is steered where its own state is nearest to the row of that number."""
+    with torch.no_grad():
+        states = llama.model(input_ids=IDS, output_hidden_states=True).hidden_states[2]
+    rows = torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(0)) * states.std()
+    near = NearestConcept(tuple((-0.5 * (rows**2).sum(1)).tolist()))
+    reading = Reading(near, Point(RESIDUAL, 1), rows, each="token")
+    wanted = torch.cdist(states, rows.expand(len(IDS), 3, WIDTH)).argmin(-1)
+    assert len(wanted.unique()) > 1
+    for number in range(3):
+        acts = SteeringAction(Add(), RESIDUAL, {3: V[3]}, (2.0,), gate=Compare(reading, "==", number))
+        rests = SteeringAction(Add(), RESIDUAL, {3: V[3]}, (2.0,), gate=Compare(reading, "!=", number))
+        for action, opened in ((acts, wanted == number), (rests, wanted != number)):
+            plain = _block(llama, 3)
+            with Overlay(llama, [(action,)]):
+                steered = _block(llama, 3)
+            assert torch.equal((steered - plain).norm(dim=-1) > 1e-3, opened)
+
+
+def _block(loaded: LoadedModel, layer: int) -> torch.Tensor:
+    """What a block gives, unsteered."""
+    found: list[torch.Tensor] = []
+    hook = loaded.layout.blocks[layer].register_forward_hook(
+        lambda _m, _i, out: found.append(out[0] if isinstance(out, tuple) else out)
+    )
+    with torch.no_grad():
+        loaded.model(input_ids=IDS)
+    hook.remove()
+    return found[0]
+
+
+def test_rows_of_another_width_are_refused(llama: LoadedModel) -> None:
+    reading = Reading(NearestConcept((0.0, 0.0)), Point(RESIDUAL, 0), torch.ones(2, WIDTH + 1))
+    with pytest.raises(WidthMismatch), Overlay(llama, [(action(Compare(reading, "==", 1)),)]):
+        pass
