@@ -10,6 +10,7 @@ from steerlang.language.registry import Registry
 from . import (
     adapters,
     algebra,
+    answers,
     applying,
     blocks,
     broadcasting,
@@ -62,6 +63,7 @@ FAMILIES = (
     applying,
     generation,
     metrics,
+    answers,
     classifying,
     choosing,
     controls,

@@ -8,6 +8,7 @@ from steerlang.engine.operation import Operation
 
 from . import (
     algebra,
+    answers,
     arithmetic,
     capturing,
     classifying,
@@ -40,4 +41,5 @@ OPERATIONS: Mapping[str, Operation] = {
     **learning.OPERATIONS,
     **classifying.OPERATIONS,
     **concepts.OPERATIONS,
+    **answers.OPERATIONS,
 }
