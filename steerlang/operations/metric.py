@@ -13,7 +13,7 @@ from steerlang.engine.payload import Payload
 
 KIND = "metric"
 CONDITION = "condition"
-_DRAWS = 1000
+DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def sums_of(columns: Sequence[Sequence[float]]) -> list[Metric]:
         return [Metric(0.0) for _ in columns]
     values = numpy.asarray(columns, dtype=float).T
     source = numpy.random.default_rng(0)
-    times = (source.multinomial(count, numpy.full(count, 1 / count)) for _ in range(_DRAWS))
+    times = (source.multinomial(count, numpy.full(count, 1 / count)) for _ in range(DRAWS))
     drawn = numpy.sort(numpy.stack([drawn @ values for drawn in times]), axis=0)
     return [
         Metric(math.fsum(column), _ends(drawn[:, i].tolist()), count, tuple(map(float, column)))
@@ -180,7 +180,7 @@ def ratio_of_means(above: Sequence[float], below: Sequence[float], seed: int = 0
     source = random.Random(seed)
     drawn: list[float] = []
     places = range(len(below))
-    for _ in range(_DRAWS):
+    for _ in range(DRAWS):
         chosen = source.choices(places, k=len(below))
         under = sum(below[i] for i in chosen)
         if under:
@@ -197,7 +197,7 @@ def _resampled(scores: Sequence[float], seed: int) -> tuple[float, list[float]]:
     """The mean of scores, and the means of resamples of them."""
     source = random.Random(seed)
     count = len(scores)
-    return sum(scores) / count, [sum(source.choices(scores, k=count)) / count for _ in range(_DRAWS)]
+    return sum(scores) / count, [sum(source.choices(scores, k=count)) / count for _ in range(DRAWS)]
 
 
 def _ends(drawn: Sequence[float]) -> tuple[float, float] | None:

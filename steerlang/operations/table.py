@@ -10,6 +10,7 @@ from . import (
     algebra,
     answers,
     arithmetic,
+    captions,
     capturing,
     classifying,
     concepts,
@@ -42,4 +43,5 @@ OPERATIONS: Mapping[str, Operation] = {
     **classifying.OPERATIONS,
     **concepts.OPERATIONS,
     **answers.OPERATIONS,
+    **captions.OPERATIONS,
 }
