@@ -11,10 +11,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from typing import Literal
+
+Part = Literal["line", "sentence", "word"]
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _THOUSANDS = re.compile(r"\d,\d")
 _FULL_STOP = re.compile(r"\.(?!\d)")
+_SENTENCE_END = re.compile(r"(?<=[^.!?])[.!?]+(?:\s|$)")
 _ARTICLES = frozenset({"a", "an", "the"})
 _NUMBERS = {
     word: str(number)
@@ -56,9 +60,12 @@ def normalised_answer(text: str) -> str:
     return " ".join(_APOSTROPHES.get(word, word) for word in numbers if word not in _ARTICLES)
 
 
-def answer_of(reply: str) -> str:
-    """The answer a reply gives: its first line that is not blank, in the form in which answers are compared."""
-    return normalised_answer(next((line for line in reply.splitlines() if line.strip()), ""))
+def answer_of(reply: str, part: Part = "line") -> str:
+    """The answer a reply gives, in the form in which answers are compared: its first line that is not blank, or of that
+    the first sentence or word."""
+    line = next((line for line in reply.splitlines() if line.strip()), "")
+    answer = normalised_answer(_SENTENCE_END.split(line.strip(), maxsplit=1)[0] if part == "sentence" else line)
+    return answer.split(" ")[0] if part == "word" else answer
 
 
 def leave_one_out(answer: str, references: Sequence[str]) -> float:
@@ -80,11 +87,10 @@ def soft_score(answer: str, references: Sequence[str]) -> float:
     return min(1.0, references.count(answer) / min(3, len(references)))
 
 
-def vqa_score(reply: str, references: Iterable[str], leave_out: bool = True) -> float:
-    """How far a reply agrees with the references, 0 to 1."""
+def vqa_score(answer: str, references: Iterable[str], leave_out: bool = True) -> float:
+    """How far an answer agrees with the references, 0 to 1. The answer is normalised, the references need not be."""
     given = [normalised_answer(text) for text in references if text.strip()]
-    score = leave_one_out if leave_out else soft_score
-    return score(answer_of(reply), given)
+    return (leave_one_out if leave_out else soft_score)(answer, given)
 
 
 def known_types(rows: Iterable[tuple[Sequence[str], str]]) -> Mapping[str, str]:

@@ -9,8 +9,9 @@ from steerlang.data.words import word_list_problems
 from steerlang.diagnostics import codes, error
 from steerlang.diagnostics.suggest import did_you_mean
 from steerlang.graph.facts import Trouble
+from steerlang.graph.node import Json
 from steerlang.language.lowering import Lowering
-from steerlang.language.parameter_types import Choice, Flag, Text, Value
+from steerlang.language.parameter_types import Choice, Text, Value
 from steerlang.language.signature import Call, Function, Parameter
 from steerlang.language.types import METRIC, SAMPLES, WORD_CLASSES
 from steerlang.language.values import POISON, MetricValue, SamplesValue, WordClassesValue
@@ -47,14 +48,14 @@ def _vqa_accuracy(call: Call, low: Lowering) -> Any:
     if not has_beside(call, "samples", needed, low):
         return POISON
     samples: SamplesValue = call["samples"]
-    options = {"scoring": call["scoring"], "by": by}
+    options: dict[str, Json] = {"scoring": call["scoring"], "by": by, "part": call["part"]}
     node = low.node("metric.vqa_accuracy", options, (samples.node,), "metric")
     return MetricValue(node, samples.prompts, "answer_type" if by == "answer_type" else "")
 
 
 def _answer_counts(call: Call, low: Lowering) -> MetricValue:
     samples: SamplesValue = call["samples"]
-    node = low.node("metric.answer_counts", {"first_word": call["first_word"]}, (samples.node,), "metric")
+    node = low.node("metric.answer_counts", {"part": call["part"]}, (samples.node,), "metric")
     return MetricValue(node, samples.prompts, "answer")
 
 
@@ -62,7 +63,7 @@ def _answer_type_counts(call: Call, low: Lowering) -> Any:
     if not has_beside(call, "samples", ("references", "answer_type"), low):
         return POISON
     samples: SamplesValue = call["samples"]
-    node = low.node("metric.answer_type_counts", {}, (samples.node,), "metric")
+    node = low.node("metric.answer_type_counts", {"part": call["part"]}, (samples.node,), "metric")
     return MetricValue(node, samples.prompts, "answer_type")
 
 
@@ -158,6 +159,12 @@ def _text(value: object) -> str:
 
 
 _SAMPLES = Parameter("samples", Value((SAMPLES,)), "the generated text")
+_PART = Parameter(
+    "part",
+    Choice({"line": "its first line", "sentence": "the first sentence of that", "word": "the first word of that"}),
+    "which part of a reply is its answer",
+    "line",
+)
 _METRIC = Parameter("metric", Value((METRIC,)), "what was measured")
 
 FUNCTIONS = (
@@ -193,6 +200,7 @@ FUNCTIONS = (
                 "which further numbers there are: `accuracy[\"number\"]`",
                 "none",
             ),
+            _PART,
         ),
         METRIC,
         _vqa_accuracy,
@@ -203,7 +211,7 @@ FUNCTIONS = (
         "how many replies give each answer: `counts[\"yes\"]`; as a whole, how many give any",
         "metrics",
         (_SAMPLES,),
-        (Parameter("first_word", Flag(), "whether the first word of each answer stands for it", False),),
+        (_PART,),
         METRIC,
         _answer_counts,
     ),
@@ -212,7 +220,7 @@ FUNCTIONS = (
         "how many replies give an answer of each type, whatever type was asked for",
         "metrics",
         (_SAMPLES,),
-        (),
+        (_PART,),
         METRIC,
         _answer_type_counts,
         source="Khayatan et al., 2025",

@@ -21,11 +21,17 @@ def _samples(task: Task) -> Rows:
     return inputs(task)[0].rows
 
 
+def _answers(task: Task) -> list[str]:
+    part: Any = task.node.options["part"]
+    return [answer_of(row["completion"], part) for row in _samples(task)]
+
+
 def _vqa_accuracy(task: Task, _: Context) -> Payload:
     """The mean agreement of replies with the answers people gave, and that of each type of answers where asked for."""
     options: Any = task.node.options
     rows = _samples(task)
-    scores = [vqa_score(r["completion"], r["references"], options["scoring"] == "leave_one_out") for r in rows]
+    leave_out = options["scoring"] == "leave_one_out"
+    scores = [vqa_score(a, r["references"], leave_out) for a, r in zip(_answers(task), rows, strict=True)]
     if options["by"] == "answer_type":
         return grouped(scores, [str(r["answer_type"]) for r in rows], "answer_type").payload()
     return mean_of(scores).payload()
@@ -33,17 +39,13 @@ def _vqa_accuracy(task: Task, _: Context) -> Payload:
 
 def _answer_counts(task: Task, _: Context) -> Payload:
     """How many replies give each answer; replies without any are left out."""
-    first: Any = task.node.options["first_word"]
-    answers = (answer_of(r["completion"]) for r in _samples(task))
-    kept = [answer.split(" ")[0] if first else answer for answer in answers]
-    return counted([{answer: 1.0} if answer else {} for answer in kept], "answer").payload()
+    return counted([{answer: 1.0} if answer else {} for answer in _answers(task)], "answer").payload()
 
 
 def _answer_type_counts(task: Task, _: Context) -> Payload:
     """How many replies give an answer of each type, by what types the references have among all samples."""
-    rows = _samples(task)
-    known = known_types((r["references"], str(r["answer_type"])) for r in rows)
-    return counted([{type_of(answer_of(r["completion"]), known): 1.0} for r in rows], "answer_type").payload()
+    known = known_types((r["references"], str(r["answer_type"])) for r in _samples(task))
+    return counted([{type_of(answer, known): 1.0} for answer in _answers(task)], "answer_type").payload()
 
 
 def _keyword_counts(task: Task, _: Context) -> Payload:

@@ -46,7 +46,7 @@ def _bleu(task: Task, _: Context) -> Payload:
     times = (source.multinomial(len(counts), numpy.full(len(counts), 1 / len(counts))) for _ in range(DRAWS))
     drawn = tuple(whole(own @ counts) for own in times)
     scores = tuple(float(s.score) / 100 for s in found)
-    return Metric(whole(counts.sum(0)), interval_of(drawn), len(scores), scores, drawn).payload()
+    return Metric(whole(counts.sum(0)), interval_of(drawn), len(scores), scores, draws=drawn).payload()
 
 
 def _rouge(task: Task, _: Context) -> Payload:

@@ -29,7 +29,7 @@ def test_agrees_with_the_published_code(reply, references, score, normal):
     assert answer_of(reply) == normal
     # The published code leaves references as they are, so that a hyphen is never met: a known fault.
     expected = 100.0 if reply == "t-shirt" else score
-    assert 100 * vqa_score(reply, references, leave_out=False) == pytest.approx(expected, abs=1e-9)
+    assert 100 * vqa_score(answer_of(reply), references, leave_out=False) == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,14 @@ def test_the_form_in_which_answers_are_compared(text, normal):
 def test_the_answer_is_the_first_line_that_is_not_blank():
     assert answer_of("\n  \n Yes.\nBecause it is red.") == "yes"
     assert answer_of(" \n") == ""
+
+
+def test_a_sentence_or_a_word_may_be_the_answer():
+    reply = " The red one, 3.5 m long. It is St. Johns.\nNo."
+    assert answer_of(reply, "sentence") == "red 1 3.5 m long"
+    assert answer_of(reply, "word") == "red"
+    assert answer_of("Yes! No.", "sentence") == "yes"
+    assert answer_of("", "word") == ""
 
 
 ANSWERS = st.sampled_from(["yes", "no", "2", "red"])

@@ -30,7 +30,7 @@ ASKED = samples("Yes", "two", "red.", "17", references=REFERENCES, answer_type=T
 
 
 def test_accuracy_by_type() -> None:
-    found = Metric.of(carry_out("metric.vqa_accuracy", [ASKED], scoring="leave_one_out", by="answer_type"))
+    found = Metric.of(carry_out("metric.vqa_accuracy", [ASKED], scoring="leave_one_out", by="answer_type", part="line"))
     expected = [1.0, (3 * 2 / 3 + 7) / 10, (0.5 + 0.5 + 1) / 3, 0.0]
     assert found.scores == pytest.approx(expected)
     assert found.value == pytest.approx(sum(expected) / 4)
@@ -40,26 +40,26 @@ def test_accuracy_by_type() -> None:
     assert found["yes/no"].scores == (1.0, 0.0)
     with pytest.raises(KeyError, match="no sample is of answer_type `place`"):
         found["place"]
-    soft = Metric.of(carry_out("metric.vqa_accuracy", [ASKED], scoring="soft", by="none"))
+    soft = Metric.of(carry_out("metric.vqa_accuracy", [ASKED], scoring="soft", by="none", part="line"))
     assert soft.scores == pytest.approx([1.0, 1.0, 2 / 3, 0.0])
     assert soft.lines is None
 
 
 def test_counts_of_answers() -> None:
     said = samples("Yes.", "yes", "a red dog", "red cat", "", "No\nbecause")
-    found = Metric.of(carry_out("metric.answer_counts", [said], first_word=False))
+    found = Metric.of(carry_out("metric.answer_counts", [said], part="line"))
     assert [(name, m.value) for name, m in found.lines.numbers.items()] == [
         ("yes", 2), ("no", 1), ("red cat", 1), ("red dog", 1),
     ]  # fmt: skip
     assert (found.value, found.count) == (5, 6)
     assert (found["yes"].value, found["yes"].scores) == (2, (1, 1, 0, 0, 0, 0))
     assert found["never"].value == 0
-    first = Metric.of(carry_out("metric.answer_counts", [said], first_word=True))
+    first = Metric.of(carry_out("metric.answer_counts", [said], part="word"))
     assert {name: m.value for name, m in first.lines.numbers.items()} == {"yes": 2, "red": 2, "no": 1}
 
 
 def test_counts_of_types_are_those_of_what_was_answered() -> None:
-    found = Metric.of(carry_out("metric.answer_type_counts", [ASKED]))
+    found = Metric.of(carry_out("metric.answer_type_counts", [ASKED], part="line"))
     assert {name: m.value for name, m in found.lines.numbers.items()} == {"yes/no": 1, "number": 2, "other": 1}
 
 
@@ -155,7 +155,7 @@ def test_a_program_of_all_of_them(asked: Path) -> None:
         + """
         metric right    = vqa_accuracy(replies, by = answer_type)
         metric number   = right[m]["other"]
-        metric said     = answer_counts(replies, first_word = true)
+        metric said     = answer_counts(replies, part = word)
         metric types    = answer_type_counts(replies)
         metric classes  = keyword_counts(replies, classes = yaml("drinks.yaml"))
         metric drinks   = classes["drinks"]
