@@ -18,7 +18,12 @@ from steerlang.language.values import POISON, MetricValue, SamplesValue, WordCla
 
 from .reports import report
 
-_NAMES = {"references": "reference texts", "answer_type": "types of answers"}
+_NAMES = {"references": "reference texts", "answer_type": "types of answers", "image": "images"}
+_HOW = {
+    "references": 'name their column where the data is read: `references = "answers"`',
+    "answer_type": 'name their column where the data is read: `answer_type = "type"`',
+    "image": 'generate from images: `images("photos.csv", image = "file", prompt = "…")`',
+}
 
 
 def has_beside(call: Call, name: str, needed: tuple[str, ...], low: Lowering) -> bool:
@@ -28,9 +33,7 @@ def has_beside(call: Call, name: str, needed: tuple[str, ...], low: Lowering) ->
     if not missing:
         return True
     message = f"`{call.function.name}` needs {_NAMES[missing[0]]}, and the rows of these samples have none"
-    column = {"references": "answers", "answer_type": "type"}[missing[0]]
-    help = f'name their column where the data is read: `{missing[0]} = "{column}"`'
-    low.report(error(codes.NO_REFERENCES, call.where(name), message, help=help))
+    low.report(error(codes.NO_REFERENCES, call.where(name), message, help=_HOW[missing[0]]))
     return False
 
 

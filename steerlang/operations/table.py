@@ -19,6 +19,7 @@ from . import (
     generating,
     grounding,
     in_context,
+    judged,
     learning,
     recovery,
     scoring,
@@ -44,4 +45,5 @@ OPERATIONS: Mapping[str, Operation] = {
     **concepts.OPERATIONS,
     **answers.OPERATIONS,
     **captions.OPERATIONS,
+    **judged.OPERATIONS,
 }
