@@ -131,7 +131,7 @@ def test_differences_are_in_pairs(done: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "code", "part"),
     [
-        ('clip_score(replies, by = hf("moods", task = sequence_classification))', "SL515", "`clip_score` needs a model"),
+        ('clip_score(replies, by = hf("moods", task = sequence_classification))', "SL515", "needs a model of"),
         ('clip_score(generate(m, ["a"]), by = hf("clip", task = clip))', "SL580", "needs images"),
         ('text_similarity(replies, by = hf("clip", task = clip))', "SL515", "needs a text encoder"),
         ('classifier_rate(replies, by = hf("moods"), label = "ow")', "SL456", "has no class `ow`"),
