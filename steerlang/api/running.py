@@ -75,6 +75,7 @@ def _check_installed(plan: Plan) -> None:
     """Results are read with numpy; what makes new ones needs the rest of the extra `run` as well."""
     needed = ("numpy", "torch", "transformers", "safetensors") if plan.steps else ("numpy",)
     _check_vision(plan)
+    _check_captions(plan)
     missing = [p for p in needed if find_spec(p) is None]
     if missing:
         message = f"running needs {', '.join(f'`{p}`' for p in missing)}"
@@ -91,6 +92,16 @@ def _check_vision(plan: Plan) -> None:
         raise SteerlangError(
             (error(codes.MISSING_EXTRA, None, "reading images needs `pillow`", help=help, place="vision"),)
         )
+
+
+def _check_captions(plan: Plan) -> None:
+    """Whether the packages that judge captions are there, before anything is generated for them."""
+    operations = {n.operation for step in plan.steps for n in step.nodes}
+    for operation, module in (("metric.bleu", "sacrebleu"), ("metric.rouge", "rouge_score")):
+        if operation in operations and find_spec(module) is None:
+            message = f"`{operation.removeprefix('metric.')}` needs the package `{module.replace('_', '-')}`"
+            help = "install it with `pip install 'steerlang[captions]'`"
+            raise SteerlangError((error(codes.MISSING_EXTRA, None, message, help=help, place="captions"),))
 
 
 def _warn(run: Run, sink: EventSink) -> None:

@@ -142,6 +142,10 @@ OTHER_UNITS = _warning("SL564", "other-units", "a shift of states is added to co
 EMPTY_CONCEPT = _warning("SL565", "empty-concept", "no sample found in both models belongs to a concept")
 NOT_PER_CONCEPT = _error("SL566", "not-comparable", "two metrics have no numbers that go together one by one")
 NOT_CONVERGED = _warning("SL567", "not-converged", "a decomposition was stopped before it had converged")
+NO_REFERENCES = _error("SL580", "no-references", "a metric needs what the rows of the samples do not have beside them")
+NO_SUCH_ENTRY = _error("SL581", "no-such-entry", "a number is asked of a metric by a name that it does not have")
+NOT_THE_SAME_ROWS = _error("SL582", "not-the-same-rows", "two results go together row by row, and are of other rows")
+BAD_WORD_CLASSES = _error("SL583", "bad-word-classes", "a file holds no classes of words")
 
 # SL6xx imports, parameters, edition
 IMPORT_CYCLE = _error("SL601", "import-cycle", "files import each other in a circle")

@@ -146,7 +146,7 @@ def _labelled_metric(name: str, words: str) -> Any:
 
     def lower(call: Call, low: Lowering) -> Any:
         found = _measured(name, call["models"], call, words, low)
-        return POISON if found is None else MetricValue(found)
+        return POISON if found is None else MetricValue(found, call["data"].node)
 
     return lower
 
@@ -172,7 +172,9 @@ def _normalized(call: Call, low: Lowering) -> Any:
 
 def _confidence(call: Call, low: Lowering) -> Any:
     logits = classified(call["models"], call["data"], call["head"], _places(call), "confidence", low)
-    return POISON if logits is None else MetricValue(low.node("metric.confidence", {}, (logits,), "metric"))
+    if logits is None:
+        return POISON
+    return MetricValue(low.node("metric.confidence", {}, (logits,), "metric"), call["data"].node)
 
 
 def _disentanglement(call: Call, low: Lowering) -> Any:

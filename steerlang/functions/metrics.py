@@ -23,7 +23,9 @@ from .texts import reads_plainly
 def _word_metric(name: str, option_names: tuple[str, ...] = ()) -> Any:
     def lower(call: Call, low: Lowering) -> MetricValue:
         options: dict[str, Json] = {n: call[n] for n in option_names}
-        return MetricValue(low.node(f"metric.{name}", options, (call["samples"].node, call["words"].node), "metric"))
+        samples: SamplesValue = call["samples"]
+        node = low.node(f"metric.{name}", options, (samples.node, call["words"].node), "metric")
+        return MetricValue(node, samples.prompts)
 
     return lower
 
@@ -68,8 +70,9 @@ def _kl_from(call: Call, low: Lowering) -> Any:
         )
         return POISON
     inputs = (model.node, base.node, call["texts"].node)
+    options: dict[str, Json] = {"positions": call["positions"]}
     return MetricValue(
-        low.node("metric.kl_from", {"positions": call["positions"]}, inputs, "metric", group=_score_group(model))
+        low.node("metric.kl_from", options, inputs, "metric", group=_score_group(model)), call["texts"].node
     )
 
 
@@ -83,7 +86,7 @@ def _logit_difference(call: Call, low: Lowering) -> Any:
     node = low.node(
         "metric.logit_difference", options, (model.node, call["prompts"].node), "metric", group=_score_group(model)
     )
-    return MetricValue(node)
+    return MetricValue(node, call["prompts"].node)
 
 
 def _open_share(call: Call, low: Lowering) -> Any:
@@ -99,7 +102,8 @@ def _open_share(call: Call, low: Lowering) -> Any:
         )
         return POISON
     inputs = (model.node, call["texts"].node)
-    return MetricValue(low.node("metric.open_share", {}, inputs, "metric", group=_score_group(model)))
+    node = low.node("metric.open_share", {}, inputs, "metric", group=_score_group(model))
+    return MetricValue(node, call["texts"].node)
 
 
 def _is_gated(model: ModelValue) -> bool:

@@ -25,6 +25,7 @@ TASKS = {
     "image_classification": "an image encoder with a classifier",
     "clip": "an image and a text encoder trained together: classes are said in words",
     "sequence_classification": "a text encoder or language model with a classifier",
+    "text_embedding": "a text encoder, whose mean state stands for a text",
 }
 _DTYPES = {
     "auto": "as the configuration of the model says",

@@ -115,7 +115,7 @@ def read_rows(
         options |= {} if prompt is None else {"prompt": prompt}
     node = low.node("data.rows", options, (), "rows", locators={"path": str(found.path)}, source=call["path"])
     rows = (found.kept, tuple(found.examples), _chats(call))
-    named = frozenset(CARRIED) & columns.keys()
+    named = frozenset((*CARRIED, "image")) & columns.keys()
     labelled, replies = "label" in columns, _replies(call, columns)
     return DataValue(node, form, *rows, classes, labelled=labelled, replies=replies, carried=named)
 

@@ -16,6 +16,7 @@ _DOES = {
     "image_classification": "an image classifier",
     "clip": "a model of images and texts (`clip`)",
     "sequence_classification": "a text classifier",
+    "text_embedding": "a text encoder (`text_embedding`)",
 }
 
 
@@ -38,6 +39,15 @@ def scores_texts(model: ModelValue, where: Span, what: str, low: Lowering) -> bo
     message = f"{what} needs a decoder that reads the text, and `{model.name}` has an encoder for that"
     help = "measure what it generates: `word_share`, `contains_rate`, `distinct`, `perplexity` by a causal model"
     low.report(error(codes.WRONG_TASK, where, message, help=help))
+    return False
+
+
+def is_of_task(model: ModelValue, task: str, where: Span, what: str, low: Lowering) -> bool:
+    """Whether the model was loaded for a task; else it is reported."""
+    if model.task == task:
+        return True
+    message = f"{what} needs {_DOES[task]}, and `{model.name}` is {_DOES[model.task]}"
+    low.report(error(codes.WRONG_TASK, where, message, help=f"load one with `hf(…, task = {task})`"))
     return False
 
 

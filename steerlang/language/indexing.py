@@ -11,7 +11,7 @@ from steerlang.syntax.printing import expression_text
 
 from . import typed as t
 from .parameter_types import Layers, Number
-from .types import BOOL, CONCEPTS, ERROR, NUMBER, POINT, SHIFT, TEXT, VECTOR, Axis, shown, union
+from .types import BOOL, CONCEPTS, ERROR, METRIC, NUMBER, POINT, SHIFT, TEXT, VECTOR, Axis, shown, union
 
 if TYPE_CHECKING:
     from .scope import Scope
@@ -36,6 +36,9 @@ def _one(scope: Scope, subject: t.Typed, argument: tree.Argument, expr: tree.Ind
             position = axis.index(label)
             if position is not None:
                 return _select(subject, axis, position, None, expr)
+    if subject.type == METRIC and isinstance(argument.value, tree.String):
+        name = t.Constant(argument.value.value, TEXT, argument.span)
+        return scope.invoke("entry", {"metric": subject, "name": name}, expr.span)
     if subject.type == VECTOR:
         layers = Layers().check(argument.value, scope.inside("the layers of a vector"))
         return scope.invoke("restrict", {"vector": subject, "layers": layers}, expr.span)

@@ -49,6 +49,7 @@ SITE = Type("site", "a site")
 FILTER = Type("filter", "a row filter")
 RECORD = Type("record", "a record")
 WORD = Type("word", "a word")
+WORD_CLASSES = Type("word_classes", "classes of words")
 
 MODEL = Type("model", "a model")
 TEXTS = Type("texts", "text data")

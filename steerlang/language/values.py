@@ -284,9 +284,23 @@ class SamplesValue:
 
 @dataclass(frozen=True, eq=False)
 class MetricValue:
-    """A measured number."""
+    """A measured number.
+
+    rows   what it has a score for each row of, where it has such scores: metrics of the same rows are compared in pairs
+    lines  by what its numbers are named where it has several (`answer`), and `names` those it has, where they are known
+    """
 
     node: Node
+    rows: Node | None = None
+    lines: str = ""
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class WordClassesValue:
+    """Words of several classes, by the names of the classes."""
+
+    classes: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, eq=False)

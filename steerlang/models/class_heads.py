@@ -70,7 +70,7 @@ def text_head(
     """
     texts = [text for name in classes for text in say(name, templates)]
     with torch.no_grad():
-        embedded = _normalised(_embedded(model, tokenizer, texts, device).double())
+        embedded = _normalised(embedded_texts(model, tokenizer, texts, device).double())
         means = _normalised(embedded.reshape(len(classes), len(templates), -1).mean(1))
         weight = (means * model.logit_scale.double().exp()).float().cpu()
         bias = getattr(model, "logit_bias", None)
@@ -78,14 +78,18 @@ def text_head(
     return Head(tuple(classes), weight, shift)
 
 
-def _embedded(model: Any, tokenizer: Any, texts: Sequence[str], device: torch.device) -> Tensor:
-    """Text embeddings ``[n, D]`` in the model's dtype, in the order of the texts."""
+def embedded_texts(
+    model: Any, tokenizer: Any, texts: Sequence[str], device: torch.device, cut: bool = False
+) -> Tensor:
+    """Text embeddings ``[n, D]`` in the model's dtype, in the order of the texts. Longer ones are cut to the tokens the
+    model reads (the last of them the end token), or else raise TooLong."""
     longest = int(model.config.get_text_config().max_position_embeddings)
     whole = hasattr(model, "logit_bias")
     if whole and tokenizer.pad_token is None:
         raise LoadFailure("the model reads texts padded, and its tokenizer has no token to pad with", "name one in it")
     options = {"padding": "max_length", "max_length": longest} if whole else {"padding": False}
-    encoded = [dict(tokenizer(text, truncation=False, **options)) for text in texts]
+    limits = {"truncation": True, "max_length": longest} if cut else {"truncation": False}
+    encoded = [dict(tokenizer(text, **{**options, **limits})) for text in texts]
     for i, one in enumerate(encoded):
         if len(one["input_ids"]) > longest:
             raise TooLong(i, len(one["input_ids"]), longest)

@@ -153,9 +153,12 @@ def wrap(
 
 
 def load_weights(
-    auto: Any, path: str, dtype: DtypeName | None, options: dict[str, Any]
+    auto: Any, path: str, dtype: DtypeName | None, options: dict[str, Any], unread: tuple[str, ...] = ()
 ) -> tuple[Any, tuple[str, ...]]:
-    """The model that the library's class `auto` makes of a folder, every tensor read from it, and what was not used."""
+    """The model that the library's class `auto` makes of a folder, every tensor read from it, and what was not used.
+
+    `unread`: beginnings of names of tensors that nothing is computed with, so that they may be missing.
+    """
     try:
         loaded: Any = auto.from_pretrained(
             path,
@@ -170,7 +173,7 @@ def load_weights(
         ) from error
     model, info = loaded
     # The library fills what is missing with random numbers and says so in a log line.
-    absent = sorted(str(key) for key in info["missing_keys"])
+    absent = sorted(str(key) for key in info["missing_keys"] if not str(key).startswith(unread))
     if absent:
         raise LoadFailure(
             f"{path} lacks {len(absent)} of the model's tensors: {', '.join(absent[:5])}",

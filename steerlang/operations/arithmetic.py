@@ -13,6 +13,7 @@ from steerlang.engine.payload import Payload
 
 from .base import Single, fail, inputs
 from .metric import Metric, condition
+from .metric_tables import paired
 
 _BINARY: Mapping[str, Callable[[float, float], float]] = {
     "+": operator.add,
@@ -55,6 +56,23 @@ def _extreme(task: Task, _: Context) -> Payload:
     if any(math.isnan(v) for v in values):
         return Metric(math.nan).payload()
     return found[max(range(len(values)), key=lambda i: (sign * values[i], -i))]
+
+
+def _difference(task: Task, _: Context) -> Payload:
+    """A metric less another of the same samples, with the interval of their pairs."""
+    found, base = (Metric.of(p) for p in inputs(task))
+    return paired(found, base).payload()
+
+
+def _entry(task: Task, _: Context) -> Payload:
+    """One number of a metric that has several, by its name."""
+    name = str(task.node.options["name"])
+    metric = Metric.of(inputs(task)[0])
+    try:
+        return metric[name].payload()
+    except KeyError as problem:
+        there = ", ".join(f"`{n}`" for n in metric.lines.numbers) if metric.lines is not None else ""
+        raise fail(codes.NO_SUCH_ENTRY, str(problem.args[0]), f"there are {there}" if there else "") from None
 
 
 def _compare(task: Task, _: Context) -> Payload:
@@ -101,6 +119,8 @@ def _pick(task: Task, _: Context) -> Payload:
 OPERATIONS = {
     "metric.arithmetic": Single(_arithmetic),
     "metric.compare": Single(_compare),
+    "metric.difference": Single(_difference),
+    "metric.entry": Single(_entry),
     "metric.extreme": Single(_extreme),
     "condition.logic": Single(_logic),
     "choose": Single(_choose),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from steerlang.data.text_metrics import bootstrap_interval
@@ -13,7 +13,7 @@ from steerlang.engine.payload import Payload
 
 KIND = "metric"
 CONDITION = "condition"
-_DRAWS = 1000
+DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,37 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Lines:
+    """The numbers of a metric that has several: by what they are named (`answer`), and a number for each.
+
+    counts  whether a line is a sum over all samples (a line that is not there is 0) or the mean over its own samples
+    """
+
+    by: str
+    counts: bool
+    numbers: Mapping[str, Metric]
+
+    def document(self) -> dict[str, Any]:
+        lines = {
+            name: {"value": m.value, "interval": list(m.interval) if m.interval else None, "count": m.count}
+            for name, m in self.numbers.items()
+        }
+        return {"by": self.by, "counts": self.counts, "numbers": lines}
+
+    @classmethod
+    def of(cls, document: Any) -> Lines:
+        return cls(document["by"], document["counts"], {n: _metric(line) for n, line in document["numbers"].items()})
+
+
+@dataclass(frozen=True)
 class Metric:
     """`value`, its 95 % bootstrap interval over samples where it is a mean of per-sample scores, and their number.
 
-    `scores` holds one number a sample (or a concept), in their order; empty for metrics that have none. `table` is
-    there for metrics that are more than a number.
+    scores  one number a sample (or a concept), in their order; empty for metrics that have none
+    table   there for metrics that are more than a number
+    draws   the values of the bootstrap's resamples, where the value is no mean or sum of scores
+    lines   its numbers by name, where it has several
+    shares  what each sample adds to which of them
     """
 
     value: float
@@ -47,6 +73,9 @@ class Metric:
     count: int = 0
     scores: tuple[float, ...] = field(default=(), repr=False)
     table: Table | None = None
+    draws: tuple[float, ...] = field(default=(), repr=False)
+    lines: Lines | None = None
+    shares: tuple[Mapping[str, float], ...] = field(default=(), repr=False)
 
     @classmethod
     def over(cls, scores: Sequence[float], table: Table) -> Metric:
@@ -63,19 +92,45 @@ class Metric:
         }
         if self.table is not None:
             meta["table"] = {"columns": list(self.table.columns), "rows": [list(r) for r in self.table.rows]}
-        return Payload(KIND, meta, rows=tuple({"score": s} for s in self.scores))
+        if self.draws:
+            meta["draws"] = list(self.draws)
+        rows: Iterable[dict[str, Any]] = ({"score": s} for s in self.scores)
+        if self.lines is not None:
+            meta["lines"] = self.lines.document()
+            rows = ({**row, "in": dict(share)} for row, share in zip(rows, self.shares, strict=True))
+        return Payload(KIND, meta, rows=tuple(rows))
 
     @classmethod
     def of(cls, payload: Payload) -> Metric:
         meta: Any = payload.meta
-        interval = tuple(meta["interval"]) if meta["interval"] else None
         given = meta.get("table")
-        table = None if given is None else Table(tuple(given["columns"]), tuple(tuple(r) for r in given["rows"]))
-        scores = tuple(r["score"] for r in payload.rows)
-        return cls(float(meta["value"]), interval, int(meta["count"]), scores, table)
+        lines = Lines.of(meta["lines"]) if "lines" in meta else None
+        return replace(
+            _metric(meta),
+            scores=tuple(r["score"] for r in payload.rows),
+            table=None if given is None else Table(tuple(given["columns"]), tuple(tuple(r) for r in given["rows"])),
+            draws=tuple(meta.get("draws", ())),
+            lines=lines,
+            shares=tuple(r["in"] for r in payload.rows) if lines is not None else (),
+        )
 
     def __float__(self) -> float:
         return self.value
+
+    def __getitem__(self, name: str) -> Metric:
+        """One of its numbers by name, with the scores of its samples. KeyError where there is none."""
+        if self.lines is None:
+            raise KeyError(f"this metric is one number, and `{name}` is asked of it")
+        own = [(score, share[name]) for score, share in zip(self.scores, self.shares, strict=True) if name in share]
+        if not self.lines.counts:
+            if not own:
+                raise KeyError(f"no sample is of {self.lines.by} `{name}`")
+            return mean_of([score for score, _ in own])
+        return sum_of([share.get(name, 0.0) for share in self.shares])
+
+
+def _metric(meta: Any) -> Metric:
+    return Metric(float(meta["value"]), tuple(meta["interval"]) if meta["interval"] else None, int(meta["count"]))
 
 
 def mean_of(scores: Sequence[float], seed: int = 0) -> Metric:
@@ -84,6 +139,28 @@ def mean_of(scores: Sequence[float], seed: int = 0) -> Metric:
     if not values:
         return Metric(math.nan)
     return Metric(sum(values) / len(values), bootstrap_interval(values, seed=seed), len(values), tuple(values))
+
+
+def sum_of(scores: Sequence[float]) -> Metric:
+    """The sum of per-sample numbers, with its interval over samples drawn with replacement."""
+    return sums_of([scores])[0]
+
+
+def sums_of(columns: Sequence[Sequence[float]]) -> list[Metric]:
+    """The sum of each of some columns of numbers of the same samples; all intervals are of the same draws (seed 0)."""
+    import numpy
+
+    count = len(columns[0]) if columns else 0
+    if not count:
+        return [Metric(0.0) for _ in columns]
+    values = numpy.asarray(columns, dtype=float).T
+    source = numpy.random.default_rng(0)
+    times = (source.multinomial(count, numpy.full(count, 1 / count)) for _ in range(DRAWS))
+    drawn = numpy.sort(numpy.stack([drawn @ values for drawn in times]), axis=0)
+    return [
+        Metric(math.fsum(column), _ends(drawn[:, i].tolist()), count, tuple(map(float, column)))
+        for i, column in enumerate(columns)
+    ]
 
 
 def mean_of_means(groups: Sequence[Sequence[float]], seed: int = 0) -> Metric:
@@ -103,12 +180,12 @@ def ratio_of_means(above: Sequence[float], below: Sequence[float], seed: int = 0
     source = random.Random(seed)
     drawn: list[float] = []
     places = range(len(below))
-    for _ in range(_DRAWS):
+    for _ in range(DRAWS):
         chosen = source.choices(places, k=len(below))
         under = sum(below[i] for i in chosen)
         if under:
             drawn.append(sum(above[i] for i in chosen) / under)
-    return Metric(sum(above) / sum(below), _ends(sorted(drawn)), len(below))
+    return Metric(sum(above) / sum(below), interval_of(drawn), len(below))
 
 
 def interval_of(drawn: Sequence[float]) -> tuple[float, float] | None:
@@ -120,7 +197,7 @@ def _resampled(scores: Sequence[float], seed: int) -> tuple[float, list[float]]:
     """The mean of scores, and the means of resamples of them."""
     source = random.Random(seed)
     count = len(scores)
-    return sum(scores) / count, [sum(source.choices(scores, k=count)) / count for _ in range(_DRAWS)]
+    return sum(scores) / count, [sum(source.choices(scores, k=count)) / count for _ in range(DRAWS)]
 
 
 def _ends(drawn: Sequence[float]) -> tuple[float, float] | None:

@@ -15,6 +15,7 @@ from .editing import Value, materialised
 
 if TYPE_CHECKING:
     from steerlang.models.classifiers import Classifier
+    from steerlang.models.embedding import TextEncoder
     from steerlang.models.encoding import Encoder
     from steerlang.models.loading import LoadedModel
     from steerlang.models.seeing import Eyes
@@ -37,7 +38,7 @@ class Resources:
     trust_remote_code: bool = False
     batch_tokens: int = 4096
     receipts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _held: dict[str, LoadedModel | Classifier] = field(default_factory=dict)
+    _held: dict[str, LoadedModel | Classifier | TextEncoder] = field(default_factory=dict)
     _encoders: dict[str, Encoder] = field(default_factory=dict)
     _eyes: dict[tuple[str, int], Eyes] = field(default_factory=dict)
 
@@ -55,6 +56,10 @@ class Resources:
     def classifier(self, base: Node, value: Value) -> Classifier:
         """The classifier behind a `model.load` or `model.edit` node; `value` gives what learned edits need."""
         return self._get(base, value, self._classifier)
+
+    def text_encoder(self, base: Node, value: Value) -> TextEncoder:
+        """The text encoder behind a `model.load` or `model.edit` node; `value` gives what learned edits need."""
+        return self._get(base, value, self._text_encoder)
 
     def _get(self, base: Node, value: Value, load: Callable[[Path, Node], M]) -> M:
         found: Any = self._held.get(base.key)
@@ -85,6 +90,12 @@ class Resources:
             return made
         # Images made ready for one model serve all that see them alike.
         return replace(made, eyes=self._eyes.setdefault((made.eyes.fingerprint, made.eyes.image_id), made.eyes))
+
+    def _text_encoder(self, folder: Path, base: Node) -> TextEncoder:
+        from steerlang.models.embedding import load_text_encoder
+
+        dtype: Any = base.options["dtype"]
+        return load_text_encoder(folder, dtype=dtype, device=self.device)
 
     def _classifier(self, folder: Path, base: Node) -> Classifier:
         from steerlang.models.classifiers import load_classifier

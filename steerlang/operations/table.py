@@ -8,7 +8,9 @@ from steerlang.engine.operation import Operation
 
 from . import (
     algebra,
+    answers,
     arithmetic,
+    captions,
     capturing,
     classifying,
     concepts,
@@ -17,6 +19,7 @@ from . import (
     generating,
     grounding,
     in_context,
+    judged,
     learning,
     recovery,
     scoring,
@@ -40,4 +43,7 @@ OPERATIONS: Mapping[str, Operation] = {
     **learning.OPERATIONS,
     **classifying.OPERATIONS,
     **concepts.OPERATIONS,
+    **answers.OPERATIONS,
+    **captions.OPERATIONS,
+    **judged.OPERATIONS,
 }

@@ -15,9 +15,16 @@ _MARGIN = 4
 
 
 def metric_detail(name: str, metric: Any) -> DetailTable | None:
-    """The table of a metric that has one."""
+    """The table of a metric that has one, or its numbers by name."""
+    if metric.lines is not None:
+        return _numbers(name, metric.lines)
     table = metric.table
     return None if table is None else DetailTable(name, tuple(table.columns), tuple(tuple(row) for row in table.rows))
+
+
+def _numbers(name: str, lines: Any) -> DetailTable:
+    rows = tuple((n, m.value, *(m.interval or (None, None)), m.count) for n, m in lines.numbers.items())
+    return DetailTable(name, (lines.by, "count" if lines.counts else "mean", "from", "to", "n"), rows)
 
 
 def dictionary_detail(name: str, dictionary: Any) -> DetailTable:

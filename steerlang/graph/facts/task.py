@@ -53,7 +53,7 @@ def missing_part(task: str, tokenizer: TokenizerFacts, processor: bool) -> tuple
             f"has no image processor (`{PROCESSOR_FILES[0]}`), so it is not known how images are cut and scaled",
             "copy the file from the model it was made from",
         )
-    if task in ("sequence_classification", "clip", "image_text_to_text") and not tokenizer.present:
+    if task in ("sequence_classification", "clip", "image_text_to_text", "text_embedding") and not tokenizer.present:
         return (
             "has no tokenizer (`tokenizer.json`), so the model cannot read text",
             "copy the tokenizer files of the model it was made from into its folder",
@@ -116,4 +116,5 @@ _CHECKS: Mapping[str, Callable[[_Folder], Wrong | None]] = {
     "image_classification": _of_one_kind("image_classification"),
     "sequence_classification": _of_one_kind("sequence_classification"),
     "clip": _clip,
+    "text_embedding": lambda files: missing_part("text_embedding", files.tokenizer, files.has_processor),
 }
