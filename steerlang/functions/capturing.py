@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from steerlang.diagnostics import codes, error
@@ -72,30 +73,45 @@ def _texts_read(call: Call, low: Lowering, model: ModelValue, data: DataValue | 
         return None
     if isinstance(data, SamplesValue):
         if not generates:
-            return data.node
+            return data.node if has_tokens(call, low, None) else None
         message, help = "these texts are generated already", "leave it out, or give prompts"
         low.report(error(codes.ARGUMENT_TYPE, call.where("during"), message, help=help))
         return None
-    if not can_read(model, data, call.where("data"), low) or not has_replies(call, low, data, generates):
+    if not can_read(model, data, call.where("data"), low) or not has_tokens(call, low, None if generates else data):
         return None
     if not generates:
         return data.node
     return samples_node(low, model, data.node, MethodChoice(DECODING[0], {}), call["max_new_tokens"], None)
 
 
-def has_replies(call: Call, low: Lowering, data: DataValue, generates: bool = False) -> bool:
-    """Whether `tokens = assistant` has a meaning."""
-    if call["tokens"]["select"] != "assistant" or data.replies or generates:
+def has_tokens(call: Call, low: Lowering, data: DataValue | None) -> bool:
+    """Whether the tokens that are read have a meaning in some rows; None: in texts that are generated."""
+    said = call["tokens"]["select"]
+    has, what, help = _ONLY_SOME.get(said, (lambda _: True, "", ""))
+    if has(data):
         return True
-    low.report(
-        error(
-            codes.UNFIT_DATA,
-            call.where("tokens"),
-            "`assistant` reads the assistant's replies, and these rows have none",
-            help='name the user\'s message and say that rows are chats: `prompt = "…", chat = true`',
-        )
-    )
+    low.report(error(codes.UNFIT_DATA, call.where("tokens"), f"`{said}` reads {what}", help=help))
     return False
+
+
+# Tokens that not all rows have: which do, what is said of the others, and help.
+_ONLY_SOME: Mapping[str, tuple[Callable[[DataValue | None], bool], str, str]] = {
+    "assistant": (
+        lambda data: data is None or data.replies,
+        "the assistant's replies, and these rows have none",
+        'name the user\'s message and say that rows are chats: `prompt = "…", chat = true`',
+    ),
+    "generated": (
+        lambda data: data is None,
+        "what is generated, and nothing is generated here",
+        "say `during = generation`",
+    ),
+    "image": (
+        lambda data: data is not None and data.form == IMAGES,
+        "the image of a prompt, and here are only texts",
+        "read the images themselves: `images(…, prompt = \"…\")`, without `during = generation`",
+    ),
+}
 
 
 PLACES = (

@@ -64,19 +64,37 @@ def _shown(eyes: Eyes, row: dict[str, Any], data: Node) -> Shown:
 
 def _rendered(processor: Any, prompt: str, system: str | None) -> tuple[str, bool]:
     """The prompt with the place of its image, and whether the tokenizer is to add its first tokens."""
-    if not getattr(processor, "chat_template", None):
+    tokenizer = processor.tokenizer
+    template = getattr(processor, "chat_template", None) or getattr(tokenizer, "chat_template", None)
+    place = str(getattr(processor, "image_token", "<image>"))
+    if not template:
         if system is not None:
-            raise fail(
-                codes.UNREADABLE_MODEL, "the model's processor has no chat template", "leave out `system`"
-            )
-        place = str(getattr(processor, "image_token", "<image>"))
+            help = "leave out `system`"
+            raise fail(codes.UNREADABLE_MODEL, "the model's processor has no chat template", help)
         return prompt if place in prompt else place + prompt, True
-    said = [{"type": "image"}, {"type": "text", "text": prompt}]
-    first = [] if system is None else [{"role": "system", "content": [{"type": "text", "text": system}]}]
-    text = str(
-        processor.apply_chat_template(
-            [*first, {"role": "user", "content": said}], tokenize=False, add_generation_prompt=True
-        )
-    )
-    begins = processor.tokenizer.bos_token
+    parts = [{"type": "image"}, {"type": "text", "text": prompt}]
+    text = _said(tokenizer, template, _messages(parts, system, [{"type": "text", "text": system}]))
+    if place not in text:  # a template that knows texts alone
+        text = _said(tokenizer, template, _messages(f"{place}\n{prompt}", system, system))
+    begins = tokenizer.bos_token
     return text, not (begins and text.startswith(begins))
+
+
+def _messages(content: Any, system: str | None, told: Any) -> list[dict[str, Any]]:
+    first = [] if system is None else [{"role": "system", "content": told}]
+    return [*first, {"role": "user", "content": content}]
+
+
+def _said(tokenizer: Any, template: Any, messages: list[dict[str, Any]]) -> str:
+    try:
+        return str(
+            tokenizer.apply_chat_template(
+                messages, chat_template=template, tokenize=False, add_generation_prompt=True
+            )
+        )
+    except TypeError:  # of a template that joins texts, given parts
+        return ""
+    except Exception as refused:  # templates are programs, and say themselves what they do not take
+        said = next(iter(str(refused).splitlines()), type(refused).__name__)
+        help = "write the prompt (and `system`) as the model's template takes it"
+        raise fail(codes.UNREADABLE_MODEL, f"the chat template refuses the messages: {said}", help) from refused

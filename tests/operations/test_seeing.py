@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import transformers as hf
-from models.tiny_seeing import DEPTH, make_llava, noise
+from models.tiny_seeing import DEPTH, IMAGE, llava, noise, save
 from PIL import Image
 
 from steerlang.api import Settings, SteerlangError, load
@@ -27,8 +27,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LLaVA `llava`, one with other weights `other`, images of several sizes with captions and questions."""
     folder = tmp_path_factory.mktemp("seeing")
     (folder / "pyproject.toml").write_text("")
-    make_llava(folder / "llava")
-    make_llava(folder / "other", seed=1)
+    save(llava(), folder / "llava")
+    save(llava(), folder / "other", seed=1)
     (folder / "data" / "img").mkdir(parents=True)
     with (folder / "data/t.csv").open("w", newline="") as out:
         table = csv.writer(out)
@@ -119,7 +119,7 @@ def test_states_of_prompts(run: Any, place: Path, plain: Any, tokens: str, take:
     for i in range(COUNT):
         given = asked(place, plain, i)
         wanted = blocks(plain[0], **given)
-        at = (given["input_ids"][0] == 4).numpy()
+        at = (given["input_ids"][0] == IMAGE).numpy()
         assert at.sum() == 4
         taken = {"image": wanted[at].mean(0), "last": wanted[-1], "mean": wanted.mean(0)}[take]
         np.testing.assert_allclose(states[i], taken, atol=2e-5 * np.abs(wanted).max())
