@@ -7,11 +7,13 @@ from typing import Any
 from steerlang.diagnostics import codes, error
 from steerlang.language.layers import FromLast
 from steerlang.language.lowering import Lowering
-from steerlang.language.parameter_types import Number, Selector, Text
+from steerlang.language.parameter_types import Number, Selector, Text, Value
 from steerlang.language.signature import Call, Function, Operator, Parameter
-from steerlang.language.types import FILTER, LAYERS, NUMBER, SITE, TOKENS
+from steerlang.language.types import FILTER, LAYERS, NUMBER, SITE, TEXT, TEXTS, TOKENS, list_of
 from steerlang.language.values import POISON
 from steerlang.source import Span
+
+from .classes import texts_of
 
 READ_WORDS = {
     "last": "the last token",
@@ -65,6 +67,13 @@ def _filter(name: str, help: str, what: str) -> Function:
     return Function(name, help, "selectors", subjects, (), FILTER, _selector(name))
 
 
+def _one_of(call: Call, low: Lowering) -> Any:
+    values = texts_of(call, "values", codes.UNFIT_DATA, low)
+    if values is POISON:
+        return POISON
+    return {"select": "one_of", "column": call["column"], "values": values}
+
+
 def _back(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
     """`last - 2`."""
     start, back = operands
@@ -111,4 +120,16 @@ FUNCTIONS = (
     ),
     _filter("contains", "rows whose column holds a word, as a whole word", "the word"),
     _filter("equals", "rows whose column is exactly a text", "the text"),
+    Function(
+        "one_of",
+        "rows whose column is one of some texts",
+        "selectors",
+        (
+            Parameter("column", Text(), "the column looked at"),
+            Parameter("values", Value((list_of(TEXT), TEXTS), "a list of texts, or text data"), "the texts"),
+        ),
+        (),
+        FILTER,
+        _one_of,
+    ),
 )
