@@ -6,6 +6,7 @@ from typing import Any
 
 from steerlang.diagnostics import codes, error
 from steerlang.language.lowering import Lowering
+from steerlang.language.types import IMAGES
 from steerlang.language.values import DataValue, ModelValue
 from steerlang.source import Span
 
@@ -25,6 +26,11 @@ def can_see(model: ModelValue, data: DataValue, where: Span, low: Lowering) -> b
         low.report(error(codes.UNFIT_DATA, where, message, help=help))
         return False
     return True
+
+
+def fits(model: ModelValue, data: DataValue, where: Span, low: Lowering) -> bool:
+    """Whether the rows are of the sort that the model reads, as it is steered; else it is reported."""
+    return (can_see if data.form == IMAGES else needs_no_image)(model, data, where, low)
 
 
 def needs_no_image(model: ModelValue, _: DataValue, where: Span, low: Lowering) -> bool:

@@ -94,8 +94,9 @@ def _form_of(columns: Mapping[str, str]) -> Type:
 
 
 def read_rows(
-    call: Call, low: Lowering, format: str, columns: Mapping[str, str], form: Type, more: Mapping[str, Json] | None = None
-) -> Any:
+    call: Call, low: Lowering, format: str, columns: Mapping[str, str], form: Type,
+    more: Mapping[str, Json] | None = None,
+) -> Any:  # fmt: skip
     """Rows of a file, with its columns, labels and images looked at now. `more`: options of rows that not all data
     has."""
     found = low.facts.data(call["path"], format, low.folder, columns, _row_options(call, more))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from steerlang.diagnostics import codes, error
 from steerlang.graph.facts import no_tokenizer
 from steerlang.language.lowering import Lowering
-from steerlang.language.types import IMAGES
 from steerlang.language.values import DataValue, ModelValue
 from steerlang.source import Span
 
 from .reports import report
-from .seeing import can_see, needs_no_image
+from .seeing import fits
 
 
 def reads_plainly(model: ModelValue, where: Span, low: Lowering) -> bool:
@@ -29,7 +28,7 @@ def can_read(model: ModelValue, data: DataValue, where: Span, low: Lowering, pro
     """
     if not prompted and not reads_plainly(model, where, low):
         return False
-    if not (can_see if data.form == IMAGES else needs_no_image)(model, data, where, low):
+    if not fits(model, data, where, low):
         return False
     tokenizer = model.facts.tokenizer
     if not tokenizer.present:

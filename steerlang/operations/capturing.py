@@ -26,9 +26,9 @@ from .base import fail
 from .model_errors import as_diagnostics
 from .options import points, tokens_read
 from .recipes import recipe_of
-from .rendering import tokenised, vocabulary_of, within
+from .rendering import vocabulary_of, within
 from .resources import Resources
-from .showing import has_images, replied, shown
+from .showing import has_images, items_of, replied
 
 # What makes two texts one item: their tokens, where the prompt ends, which tokens are the assistant's, and the image.
 _Same = tuple[tuple[int, ...], int, tuple[int, ...], str]
@@ -95,10 +95,9 @@ def _items(task: Task, loaded: LoadedModel) -> list[TokenisedItem]:
     given = task.value(task.node.inputs[1])
     if given.kind == "samples":
         items = _replies(given, loaded, task.node.inputs[1])
-    elif has_images(given.rows):
-        items = shown(loaded, given.rows, task.node.inputs[1])
     else:
-        items = tokenised(loaded.tokenizer, given.rows, str(task.node.options["role"]), answer=False)
+        role = str(task.node.options["role"])
+        items = items_of(loaded, given.rows, task.node.inputs[1], role, answer=False)
     within(loaded.model, items)
     return items
 

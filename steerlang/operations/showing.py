@@ -19,6 +19,16 @@ from steerlang.models.tokens import TokenisedItem
 
 from .base import fail
 from .classifying import table_of
+from .rendering import tokenised
+
+
+def items_of(
+    loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node, role: str = "text", *, answer: bool
+) -> list[TokenisedItem]:
+    """Rows as tokens, with images or without; `data` is the node of the rows, and `answer` as in `tokenised`."""
+    if has_images(rows):
+        return shown(loaded, rows, data)
+    return tokenised(loaded.tokenizer, rows, role, answer)
 
 
 def has_images(rows: Sequence[dict[str, Any]]) -> bool:

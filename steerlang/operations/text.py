@@ -28,7 +28,8 @@ def _rows(task: Task, _: Context) -> Payload:
     if task.node.options.get("broken") != "skip":
         return Payload("rows", rows=tuple(rows))
     whole, broken = whole_images(rows, Path(task.node.locators["path"]))
-    return Payload("rows", {"broken": broken, "of": len(rows)}, rows=tuple(whole))
+    meta: dict[str, Any] = {"broken": broken, "of": len(rows)}
+    return Payload("rows", meta, rows=tuple(whole))
 
 
 def rows_of(node: Node) -> list[dict[str, Any]]:

@@ -180,3 +180,100 @@ def test_images_without_prompts_are_refused_while_checking(program: Any) -> None
     with pytest.raises(SteerlangError) as refused:
         program("samples said = generate(m, photos)", head)
     assert "no prompt" in str(refused.value.diagnostics[0].message)
+
+
+# ---- measuring, editing --------------------------------------------------------------------------------------------
+
+
+def logits_of(place: Path, plain: tuple[Any, Any], i: int, model: Any = None) -> np.ndarray[Any, Any]:
+    with torch.no_grad():
+        return (model or plain[0])(**asked(place, plain, i)).logits[0].double().numpy()
+
+
+def test_a_difference_of_answers(run: Any, place: Path, plain: Any) -> None:
+    text = 'metric x = logit_difference(m, photos, target = "yes", source = "no")'
+    found = run(text, "x")["x"]
+    yes, no = (plain[1].tokenizer.convert_tokens_to_ids(w) for w in ("yes", "no"))
+    wanted = [(row := logits_of(place, plain, i)[-1])[yes] - row[no] for i in range(COUNT)]
+    assert found.value == pytest.approx(np.mean(wanted), rel=1e-4)
+
+
+def test_how_far_steering_moves_what_is_said_of_images(run: Any, place: Path, plain: Any) -> None:
+    """KL(base || steered) after each token that follows the image, against the library with a hook."""
+    text = """
+    vector v = extract(m, pairs([["yes", "no"], ["one", "two"]]), layers = 0)
+    metric all  = kl_from(apply(m, add(v, scale = 0.5)), photos, base = m)
+    metric last = kl_from(apply(m, add(v, scale = 0.5)), photos, base = m, positions = last)
+    """
+    found = run(text, "all", "last", "v")
+    v = torch.tensor(found["v"].directions[0])
+    before = [torch.from_numpy(logits_of(place, plain, i)).log_softmax(-1) for i in range(COUNT)]
+    block = plain[0].model.language_model.layers[0]
+    handle = block.register_forward_hook(lambda _, __, o: o + 0.5 * v)
+    after = [torch.from_numpy(logits_of(place, plain, i)).log_softmax(-1) for i in range(COUNT)]
+    handle.remove()
+    each = [(p.exp() * (p - q)).sum(-1) for p, q in zip(before, after, strict=True)]
+    starts = [int((asked(place, plain, i)["input_ids"][0] == IMAGE).nonzero().max()) for i in range(COUNT)]
+    wanted = np.mean([float(kl[s:-1].mean()) for kl, s in zip(each, starts, strict=True)])
+    assert found["all"].value == pytest.approx(wanted, rel=1e-3)
+    # The last place at which the next token is known: what predicts the prompt's last token.
+    assert found["last"].value == pytest.approx(np.mean([float(kl[-1]) for kl in each]), rel=1e-3)
+
+
+def test_how_surprising_captions_are(run: Any, place: Path, plain: Any) -> None:
+    """By the model that wrote them, which sees the images, and by another that sees them too."""
+    head = HEAD + 'model o = hf("other")\n'
+    text = "samples said = generate(m, photos, max_new_tokens = 5)\nmetric x = perplexity(said, by = o)"
+    found = run(text, "x", head=head)["x"]
+    other = hf.LlavaForConditionalGeneration.from_pretrained(place / "other").eval()
+    total, count = 0.0, 0
+    for i in range(COUNT):
+        given, ids = asked(place, plain, i), written(place, plain, i, 5)
+        whole = torch.cat([given["input_ids"], torch.tensor([ids])], dim=1)
+        with torch.no_grad():
+            rows = other(input_ids=whole, pixel_values=given["pixel_values"]).logits[0].log_softmax(-1)
+        start = given["input_ids"].shape[1]
+        total -= sum(float(rows[start + k - 1, token]) for k, token in enumerate(ids))
+        count += len(ids)
+    assert found.value == pytest.approx(np.exp(total / count), rel=1e-4)
+
+
+def test_an_edited_model_sees_as_its_weights_say(run: Any, place: Path, plain: Any) -> None:
+    head = HEAD + 'model o = hf("other")\n'
+    text = """
+    model half = m + 0.5 * (o - m)
+    activations acts = capture(half, photos, layers = 1, tokens = image)
+    samples said = generate([m, half], photos, max_new_tokens = 5)
+    """
+    found = run(text, "acts", "said", head=head)
+    half = hf.LlavaForConditionalGeneration.from_pretrained(place / "llava").eval()
+    other = hf.LlavaForConditionalGeneration.from_pretrained(place / "other")
+    with torch.no_grad():
+        for one, two in zip(half.parameters(), other.parameters(), strict=True):
+            one.add_(0.5 * (two - one))
+    for i in range(COUNT):
+        given = asked(place, plain, i)
+        wanted = blocks(half, **given)[(given["input_ids"][0] == IMAGE).numpy()][:, 1].mean(0)
+        np.testing.assert_allclose(found["acts"]["states"][i, 0], wanted, atol=3e-5 * np.abs(wanted).max())
+        ids = written(place, (half, plain[1]), i, 5)
+        assert found["said"]["half"][i].completion == plain[1].decode(ids, skip_special_tokens=True)
+
+
+def test_a_gate_on_what_is_seen(run: Any) -> None:
+    """Steered where the prompt's states point one way, and not where they do not; the share that was is measured."""
+    text = """
+    vector v = extract(m, pairs([["yes", "no"], ["one", "two"]]), layers = 0..1)
+    model k = apply(m, add(v, layers = 1, scale = 30, when = projection(v, layer = 0) > CUT))
+    samples said = generate([m, k], photos, max_new_tokens = 5)
+    metric open = open_share(k, photos)
+    activations at = capture(m, photos, layers = 0, tokens = last)
+    """
+    found = run(text.replace("CUT", "0.0"), "said", "open", "at", "v")
+    v = found["v"].directions[0]
+    number = found["at"]["states"][:, 0] @ (v / np.linalg.norm(v))
+    cut = float(np.median(number))
+    found = run(text.replace("CUT", f"{cut:.6f}"), "said", "open")
+    moved = [a.completion != b.completion for a, b in zip(found["said"]["m"], found["said"]["k"], strict=True)]
+    assert any(moved)
+    assert 0 < found["open"].value <= 1
+    assert found["open"].value >= np.mean(moved)

@@ -197,7 +197,7 @@ def test_rows_by_a_list_of_ids(said: Any, table: Any, place: Path) -> None:
         text += 'model m = hf("llava")\nsamples x = generate(m, d, max_new_tokens = 3)'
         found = said(text, "x", run=True)[1]
         assert len(found["x"]) == 2
-    ((code, message),), _ = said(f'data d = images("odd.csv", {ASK}, where = one_of("kee", ["1"]))')
+    ((code, _),), _ = said(f'data d = images("odd.csv", {ASK}, where = one_of("kee", ["1"]))')
     assert code == "SL451"
 
 
