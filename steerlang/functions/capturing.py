@@ -22,6 +22,7 @@ from .texts import can_read
 _DURING = {
     "prompt": "the texts as they are given",
     "generation": "what the model generates after them, greedily; selectors search the new text alone",
+    "reference": "the first of each row's `references` after its prompt; selectors search the reference alone",
 }
 #: Sites that are one place and not one a block.
 _ONE_PLACE = frozenset({"embedding", "final_norm"})
@@ -59,25 +60,32 @@ def _capture(call: Call, low: Lowering) -> Any:
     node = _texts_read(call, low, model, data)
     if node is None:
         return POISON
-    states = capture_node(low, model, node, "text", points_at(call["site"], layers), call["tokens"])
+    role = "reference" if call["during"] == "reference" else "text"
+    states = capture_node(low, model, node, role, points_at(call["site"], layers), call["tokens"])
     count = data.count if isinstance(data, DataValue) else None
     return StatesValue(states, model, call["site"], layers, call["tokens"], count)
 
 
 def _texts_read(call: Call, low: Lowering, model: ModelValue, data: DataValue | SamplesValue) -> Node | None:
     """The node of the texts that are read: rows, or generated texts."""
-    generates = call["during"] == "generation"
+    generates, given = call["during"] == "generation", call["during"] == "reference"
     if call.is_written("max_new_tokens") and not generates:
         message, help = "nothing is generated here", "say `during = generation`, or leave it out"
         low.report(error(codes.ARGUMENT_TYPE, call.where("max_new_tokens"), message, help=help))
         return None
     if isinstance(data, SamplesValue):
-        if not generates:
+        if not (generates or given):
             return data.node if has_tokens(call, low, None) else None
         message, help = "these texts are generated already", "leave it out, or give prompts"
         low.report(error(codes.ARGUMENT_TYPE, call.where("during"), message, help=help))
         return None
-    if not can_read(model, data, call.where("data"), low) or not has_tokens(call, low, None if generates else data):
+    if not can_read(model, data, call.where("data"), low) or not has_tokens(
+        call, low, None if generates or given else data
+    ):
+        return None
+    if given and "references" not in data.carried:
+        message, help = "these rows have no references", 'name the column of reference texts: `references = "…"`'
+        low.report(error(codes.UNFIT_DATA, call.where("during"), message, help=help))
         return None
     if not generates:
         return data.node

@@ -28,7 +28,7 @@ from .options import points, tokens_read
 from .recipes import recipe_of
 from .rendering import vocabulary_of, within
 from .resources import Resources
-from .showing import has_images, items_of, replied
+from .showing import has_images, items_of, replied, with_references
 
 # What makes two texts one item: their tokens, where the prompt ends, which tokens are the assistant's, and the image.
 _Same = tuple[tuple[int, ...], int, tuple[int, ...], str]
@@ -73,7 +73,7 @@ def _unusable(bad: NonFinite, tasks: Sequence[Task], wanted: Sequence[tuple[int,
         for task, indices in zip(tasks, wanted, strict=True)
         if bad.row in indices
     )
-    side = "" if role == "text" else f" ({role})"
+    side = "" if role in ("text", "reference") else f" ({role})"
     where = f"{bad.site} of layer {bad.layer}"
     return fail(codes.NON_FINITE, f"the state of row {row + 1}{side} at {where} is not finite", bad.help)
 
@@ -95,6 +95,8 @@ def _items(task: Task, loaded: LoadedModel) -> list[TokenisedItem]:
     given = task.value(task.node.inputs[1])
     if given.kind == "samples":
         items = _replies(given, loaded, task.node.inputs[1])
+    elif task.node.options["role"] == "reference":
+        items = with_references(loaded, given.rows, task.node.inputs[1])
     else:
         role = str(task.node.options["role"])
         items = items_of(loaded, given.rows, task.node.inputs[1], role, answer=False)

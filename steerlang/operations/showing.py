@@ -50,6 +50,27 @@ def replied(loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node) -> 
     return [_followed(loaded, prompt, ids) for prompt, ids in zip(prompts, ends, strict=True)]
 
 
+def with_references(loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node) -> list[TokenisedItem]:
+    """Prompts, each followed by the first of its references as if the model had written it."""
+    prompts = items_of(loaded, rows, data, answer=True)
+    texts = [str(row["references"][0]) for row in rows]
+    return [
+        _followed(loaded, prompt, _continuing(loaded.tokenizer, prompt.ids, text))
+        for prompt, text in zip(prompts, texts, strict=True)
+    ]
+
+
+def _continuing(tokenizer: Any, prompt: Sequence[int], text: str) -> list[int]:
+    """The tokens of a text that follows a prompt: a word apart from it, as a model would write it."""
+    plain = list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    last = list(prompt[-1:])
+    before = tokenizer.decode(last)
+    apart = not before or before[-1].isspace() or last[0] in tokenizer.all_special_ids
+    if apart or tokenizer.decode([*last, *plain])[len(before) :][:1].isspace():
+        return plain
+    return list(tokenizer(f" {text}", add_special_tokens=False)["input_ids"])
+
+
 def eyes_of(loaded: LoadedModel) -> Eyes:
     """The eyes of a model that has some."""
     if loaded.eyes is None:

@@ -277,3 +277,64 @@ def test_a_gate_on_what_is_seen(run: Any) -> None:
     assert any(moved)
     assert 0 < found["open"].value <= 1
     assert found["open"].value >= np.mean(moved)
+
+
+# ---- reading given text, words ---------------------------------------------------------------------------------------
+
+
+def with_caption(place: Path, plain: tuple[Any, Any], i: int) -> tuple[np.ndarray[Any, Any], list[int], int]:
+    """States of a prompt and the row's own caption after it, the caption's tokens, and where they begin."""
+    given = asked(place, plain, i)
+    ids = plain[1].tokenizer(f"a {'red' if i % 2 else 'blue'} circle", add_special_tokens=False)["input_ids"]
+    whole = torch.cat([given["input_ids"], torch.tensor([ids])], dim=1)
+    return blocks(plain[0], input_ids=whole, pixel_values=given["pixel_values"]), ids, given["input_ids"].shape[1]
+
+
+REFERRED = f'model m = hf("llava")\ndata photos = images("data/t.csv", prompt = "{PROMPT}", references = "caption")\n'
+
+
+@pytest.mark.parametrize(
+    ("tokens", "wanted"),
+    [
+        ('predicting("circle")', lambda states, start: states[start + 1]),
+        ('at("circle")', lambda states, start: states[start + 2]),
+        ('before("circle")', lambda states, start: states[start : start + 2].mean(0)),
+        ("generated", lambda states, start: states[start:].mean(0)),
+        ("last", lambda states, start: states[-1]),
+        ("index(0)", lambda states, start: states[start]),
+        ('predicting(["red", "blue"])', lambda states, start: states[start]),
+        ('predicting("a")', lambda states, start: states[start - 1]),
+    ],
+)
+def test_states_while_reading_a_caption(run: Any, place: Path, plain: Any, tokens: str, wanted: Any) -> None:
+    text = f"activations acts = capture(m, photos, layers = 0..1, tokens = {tokens}, during = reference)"
+    found = run(text, "acts", head=REFERRED)["acts"]["states"]
+    for i in range(COUNT):
+        states, _, start = with_caption(place, plain, i)
+        taken = wanted(states, start)
+        np.testing.assert_allclose(found[i], taken, atol=3e-5 * np.abs(states).max())
+
+
+def test_words_are_whole_and_the_first_counts(run: Any, place: Path) -> None:
+    """`red` is no part of another word; rows without any of the words are left out and counted."""
+    text = 'activations acts = capture(m, photos, layers = 0, tokens = predicting(["RED", "re"]), during = reference)'
+    found = run(text, "acts", head=REFERRED)
+    states = found["acts"]["states"]
+    assert [bool(row.any()) for row in states] == [bool(i % 2) for i in range(COUNT)]
+    assert any("holds 3 of 7 texts" in str(d.message) for d in found.diagnostics)
+
+
+def test_references_after_plain_prompts(run: Any, place: Path, plain: Any) -> None:
+    head = 'model m = hf("llava")\ndata rows = csv("data/t.csv", text = "asked", references = "caption")\n'
+    text = 'activations acts = capture(m, rows, layers = 0, tokens = predicting("circle"), during = reference)'
+    found = run(text, "acts", head=head)["acts"]["states"]
+    for i in range(3):
+        ids = plain[1].tokenizer(f"{QUESTIONS[i % 3]} a {'red' if i % 2 else 'blue'} circle", return_tensors="pt")
+        wanted = blocks(plain[0], **ids)[-2, 0]
+        np.testing.assert_allclose(found[i, 0], wanted, atol=3e-5 * np.abs(wanted).max())
+
+
+def test_a_reference_that_is_not_named(program: Any) -> None:
+    with pytest.raises(SteerlangError) as refused:
+        program("activations acts = capture(m, photos, layers = 0, during = reference)")
+    assert refused.value.diagnostics[0].code.id == "SL455"
