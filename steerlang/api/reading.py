@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from steerlang.data.words import first_word
 from steerlang.graph.facts import Facts, Rendered
 from steerlang.graph.node import Node
 from steerlang.language.values import ModelValue
@@ -23,6 +24,8 @@ class Reading:
 
 def readings(capture: Node, model: ModelValue, rows: Sequence[Mapping[str, Any]], facts: Facts) -> list[Reading]:
     """Every row of a capture as it will be read."""
+    if rows and "image" in rows[0]:
+        return [Reading(f"{_cut(str(r.get('prompt', '')))}  (beside `{r['image']}`)", None) for r in rows]
     role = str(capture.options["role"])
     texts = [str(r[role] if role in r else r.get("text", r.get("prompt", ""))) for r in rows]
     found = facts.rendered(model.reference, texts)
@@ -51,7 +54,7 @@ def _marked(rendered: Rendered, selector: Mapping[str, Any]) -> str:
 def _positions(rendered: Rendered, selector: Mapping[str, Any]) -> list[int] | None:
     """Tokens that are read, ascending; None where all are."""
     count, name = len(rendered.ids), selector["select"]
-    if name in ("mean", "all", "assistant"):
+    if name in ("mean", "all", "assistant", "generated"):
         return None  # the assistant's part of a chat is known once its template is applied
     fixed = {
         "last": count - 1,
@@ -63,7 +66,7 @@ def _positions(rendered: Rendered, selector: Mapping[str, Any]) -> list[int] | N
         return [fixed[name]] if 0 <= fixed[name] < count else []
     if name == "span":
         return list(range(selector["start"], selector["end"] + 1)) if selector["end"] < count else []
-    at = _token_at(rendered, selector["text"])
+    at = _token_at(rendered, selector["text"]) if "text" in selector else _word_at(rendered, selector["words"])
     if at is None:
         return []
     return {"at": [at], "predicting": [at - 1] if at else [], "before": list(range(at))}[name]
@@ -77,6 +80,14 @@ def _token_at(rendered: Rendered, text: str) -> int | None:
     if place < 0:
         return None
     return next((i for i, (a, b) in enumerate(rendered.offsets) if a <= place < b), None)
+
+
+def _word_at(rendered: Rendered, words: Sequence[str]) -> int | None:
+    """The first token of the first of some words."""
+    place = first_word(rendered.text, words)
+    if place is None:
+        return None
+    return next((i for i, (a, b) in enumerate(rendered.offsets) if a < place[1] and b > place[0]), None)
 
 
 def _cut(text: str, left: bool = False) -> str:

@@ -23,7 +23,7 @@ from .concept_warnings import doubtful_concepts
 from .receipts import keep_receipts
 from .results import ExpectationResult, Run
 from .settings import SteerlangError
-from .warnings import doubtful_vectors, idle_gates, partly_steered, strong_actions
+from .warnings import broken_images, doubtful_vectors, idle_gates, partly_steered, strong_actions
 from .writing import write_files
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _check_captions(plan: Plan) -> None:
 
 def _warn(run: Run, sink: EventSink) -> None:
     """Say which extracted vectors are not to be trusted unseen, and what was steered in part or too strongly."""
-    doubtful = (doubtful_vectors, doubtful_concepts, partly_steered, idle_gates, strong_actions)
+    doubtful = (doubtful_vectors, doubtful_concepts, partly_steered, broken_images, idle_gates, strong_actions)
     for diagnostic in (d for look in doubtful for d in look(run)):
         run.found.append(diagnostic)
         sink.emit(DiagnosticEvent(diagnostic=diagnostic))

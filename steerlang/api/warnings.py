@@ -11,7 +11,7 @@ from steerlang.engine.payload import Payload
 from steerlang.graph.node import Node
 from steerlang.language.compiling import cells_of
 from steerlang.language.layers import spelled
-from steerlang.language.values import ModelValue, SamplesValue, StatesValue, VectorValue
+from steerlang.language.values import DataValue, ModelValue, SamplesValue, StatesValue, VectorValue
 from steerlang.operations.vector import SteeringVector
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SHORT = 0.02
 # As for scales in units of the states: beyond this the state is mostly the vector.
 _STRONG = 2.0
+_LISTED = 10
 _JUDGED = frozenset({"capture", "extract", "extract.function_vector", "extract.task_vector_icl"})
 
 
@@ -93,6 +94,26 @@ def partly_steered(run: Run) -> Iterator[Diagnostic]:
                     help=("these prompts are not steered there: leave them out, or steer other tokens",),
                     level=Severity.WARNING,
                 )
+
+
+def broken_images(run: Run) -> Iterator[Diagnostic]:
+    """Warnings of images that could not be read and were left out."""
+    for table in run.program.compiled.tables.values():
+        for label, cell in cells_of(table):
+            payload = run.payload(cell.value.node) if isinstance(cell.value, DataValue) else None
+            broken: Any = payload.meta.get("broken") if payload is not None else None
+            if payload is None or not broken:
+                continue
+            said = tuple(f"line {b['line']}: `{b['image']}` {b['why']}" for b in broken[:_LISTED])
+            more = len(broken) - len(said)
+            yield Diagnostic(
+                codes.BAD_IMAGE,
+                f"{len(broken)} of {payload.meta['of']} images of `{label}` cannot be read and are left out",
+                Label(cell.symbol.span),
+                notes=(*said, *((f"and {more} more",) if more else ())),
+                help=("save them again as PNG or JPEG, or take their rows out",),
+                level=Severity.WARNING,
+            )
 
 
 def idle_gates(run: Run) -> Iterator[Diagnostic]:

@@ -10,9 +10,9 @@ is there. `references` is a list of texts, however the file writes it.
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Union
+from typing import Any, Literal, Union
 
 from .roles import ROLES, TEXT_ROLES, references_of
 from .table import ProblemKind, Row, RowProblem
@@ -55,7 +55,29 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-Filter = Union[Contains, Equals]
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Keeps rows whose column equals one of some values, as `Equals` compares them."""
+
+    column: str
+    values: tuple[str, ...]
+
+    def keeps(self, cells: Mapping[str, object]) -> bool:
+        cell = cells.get(self.column)
+        return cell is not None and in_text(cell) in frozenset(self.values)
+
+
+Filter = Union[Contains, Equals, OneOf]
+_FILTERS: Mapping[str, Callable[[Mapping[str, Any]], Filter]] = {
+    "contains": lambda f: Contains(f["column"], f["value"]),
+    "equals": lambda f: Equals(f["column"], f["value"]),
+    "one_of": lambda f: OneOf(f["column"], tuple(f["values"])),
+}
+
+
+def filters_of(documents: Iterable[Mapping[str, Any]]) -> tuple[Filter, ...]:
+    """Filters from their documents, as a program lowers them."""
+    return tuple(_FILTERS[document["select"]](document) for document in documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +89,7 @@ class RowOptions:
     template  a text with `{text}` and `{column}` places, put around each of `text`, `source`, `target` and `prompt`
               by itself; `{text}` is always the text it stands around
     prompt    a prompt for every row, which may hold `{column}` places: instead of a column of prompts
+    broken    whether rows whose image cannot be read are an `error`, or left out (`skip`)
     """
 
     strip: Strip = "none"
@@ -76,6 +99,7 @@ class RowOptions:
     chat: bool = False
     limit: int | None = None
     where: tuple[Filter, ...] = field(default=())
+    broken: Literal["error", "skip"] = "error"
 
 
 def check_options(options: RowOptions, columns: Iterable[str], roles: Iterable[str] = ()) -> list[RowProblem]:

@@ -86,6 +86,21 @@ def _is_inner_apostrophe(text: str, index: int) -> bool:
     return text[index - 1].isalpha() and text[index + 1].isalpha()
 
 
+def first_word(text: str, phrases: Iterable[str]) -> tuple[int, int] | None:
+    """Where the first of some words or phrases stands in `text` as a whole word, whatever the case: the characters from
+    and up to. Of several that begin at one place the longest counts."""
+    found: list[tuple[int, int]] = []
+    for phrase in phrases:
+        parts = [re.escape(part).replace("'", "['\u2019\u02bc\uff07]") for part in normalised(phrase).split(" ")]
+        for match in re.finditer(r"\s+".join(parts), text, re.IGNORECASE):
+            start, end = match.span()
+            open_left = start == 0 or not _continues(text[start - 1], text[start])
+            if open_left and (end == len(text) or not _continues(text[end - 1], text[end])):
+                found.append((start, end))
+                break
+    return min(found, key=lambda span: (span[0], -span[1]), default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class WordList:
     """Words and phrases to look for; each is kept once, in the form in which it is compared."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from steerlang.diagnostics import codes, error
@@ -21,6 +22,7 @@ from .texts import can_read
 _DURING = {
     "prompt": "the texts as they are given",
     "generation": "what the model generates after them, greedily; selectors search the new text alone",
+    "reference": "the first of each row's `references` after its prompt; selectors search the reference alone",
 }
 #: Sites that are one place and not one a block.
 _ONE_PLACE = frozenset({"embedding", "final_norm"})
@@ -58,44 +60,66 @@ def _capture(call: Call, low: Lowering) -> Any:
     node = _texts_read(call, low, model, data)
     if node is None:
         return POISON
-    states = capture_node(low, model, node, "text", points_at(call["site"], layers), call["tokens"])
+    role = "reference" if call["during"] == "reference" else "text"
+    states = capture_node(low, model, node, role, points_at(call["site"], layers), call["tokens"])
     count = data.count if isinstance(data, DataValue) else None
     return StatesValue(states, model, call["site"], layers, call["tokens"], count)
 
 
 def _texts_read(call: Call, low: Lowering, model: ModelValue, data: DataValue | SamplesValue) -> Node | None:
     """The node of the texts that are read: rows, or generated texts."""
-    generates = call["during"] == "generation"
+    generates, given = call["during"] == "generation", call["during"] == "reference"
     if call.is_written("max_new_tokens") and not generates:
         message, help = "nothing is generated here", "say `during = generation`, or leave it out"
         low.report(error(codes.ARGUMENT_TYPE, call.where("max_new_tokens"), message, help=help))
         return None
     if isinstance(data, SamplesValue):
-        if not generates:
-            return data.node
+        if not (generates or given):
+            return data.node if has_tokens(call, low, None) else None
         message, help = "these texts are generated already", "leave it out, or give prompts"
         low.report(error(codes.ARGUMENT_TYPE, call.where("during"), message, help=help))
         return None
-    if not can_read(model, data, call.where("data"), low) or not has_replies(call, low, data, generates):
+    if not can_read(model, data, call.where("data"), low) or not has_tokens(
+        call, low, None if generates or given else data
+    ):
+        return None
+    if given and "references" not in data.carried:
+        message, help = "these rows have no references", 'name the column of reference texts: `references = "…"`'
+        low.report(error(codes.UNFIT_DATA, call.where("during"), message, help=help))
         return None
     if not generates:
         return data.node
     return samples_node(low, model, data.node, MethodChoice(DECODING[0], {}), call["max_new_tokens"], None)
 
 
-def has_replies(call: Call, low: Lowering, data: DataValue, generates: bool = False) -> bool:
-    """Whether `tokens = assistant` has a meaning."""
-    if call["tokens"]["select"] != "assistant" or data.replies or generates:
+def has_tokens(call: Call, low: Lowering, data: DataValue | None) -> bool:
+    """Whether the tokens that are read have a meaning in some rows; None: in texts that are generated."""
+    said = call["tokens"]["select"]
+    has, what, help = _ONLY_SOME.get(said, (lambda _: True, "", ""))
+    if has(data):
         return True
-    low.report(
-        error(
-            codes.UNFIT_DATA,
-            call.where("tokens"),
-            "`assistant` reads the assistant's replies, and these rows have none",
-            help='name the user\'s message and say that rows are chats: `prompt = "…", chat = true`',
-        )
-    )
+    low.report(error(codes.UNFIT_DATA, call.where("tokens"), f"`{said}` reads {what}", help=help))
     return False
+
+
+# Tokens that not all rows have: which do, what is said of the others, and help.
+_ONLY_SOME: Mapping[str, tuple[Callable[[DataValue | None], bool], str, str]] = {
+    "assistant": (
+        lambda data: data is None or data.replies,
+        "the assistant's replies, and these rows have none",
+        'name the user\'s message and say that rows are chats: `prompt = "…", chat = true`',
+    ),
+    "generated": (
+        lambda data: data is None,
+        "what is generated, and nothing is generated here",
+        "say `during = generation`",
+    ),
+    "image": (
+        lambda data: data is not None and data.form == IMAGES,
+        "the image of a prompt, and here are only texts",
+        "read the images themselves: `images(…, prompt = \"…\")`, without `during = generation`",
+    ),
+}
 
 
 PLACES = (

@@ -33,7 +33,7 @@ TEMPLATES = Parameter(
 
 def classes_of(call: Call, found: DataFacts, low: Lowering) -> Any:
     """The classes of a file's rows, None where nothing names any, POISON where they cannot be used (reported)."""
-    names, templates = (_texts(call, n, low) for n in ("classes", "templates"))
+    names, templates = (texts_of(call, n, codes.BAD_CLASSES, low) for n in ("classes", "templates"))
     if names is POISON or templates is POISON:
         return POISON
     if not _are_good(call, names, low) or not _can_say(call, templates, low):
@@ -59,8 +59,9 @@ def reading_of_labels(call: Call, found: DataFacts, classes: ClassesValue | None
     return {"classes": list(classes.names), "label_by": str(read_by(tuple(found.labels), classes.names))}
 
 
-def _texts(call: Call, name: str, low: Lowering) -> Any:
-    """A list of texts, however it is given; None where it is not."""
+def texts_of(call: Call, name: str, code: codes.Code, low: Lowering) -> Any:
+    """A list of texts, however it is given, None where it is not; POISON (reported with `code`) where it is not known
+    yet."""
     value = call.values.get(name)
     if isinstance(value, str):
         return [value]
@@ -70,7 +71,7 @@ def _texts(call: Call, name: str, low: Lowering) -> Any:
         return [str(row["text" if "text" in row else "prompt"]) for row in value.examples]
     message = f"`{name}` must be known before anything runs, and these rows are not"
     help = "write them in place, or one a line in a file of at most 1000: `lines(\"classes.txt\")`"
-    low.report(error(codes.BAD_CLASSES, call.where(name), message, help=help))
+    low.report(error(code, call.where(name), message, help=help))
     return POISON
 
 

@@ -11,8 +11,10 @@ from steerlang.language.values import AppliedAction
 
 from .order import place_text
 
-# Tokens of these two selectors are never the same ones: `at` names a token by its text.
-_APART = frozenset({("at", "last_prompt"), ("at", "generated")})
+# Tokens of these two selectors are never the same ones: `at` names a token by its text, and no prompt ends on an image.
+_APART = frozenset(
+    {("at", "last_prompt"), ("at", "generated"), ("generated", "image"), ("image", "last_prompt")}
+)
 
 
 def without_conflicts(actions: Sequence[AppliedAction], low: Lowering) -> bool:

@@ -20,7 +20,7 @@ from steerlang.language.values import (
     VectorValue,
 )
 
-from .capturing import PLACES, capture_node, has_replies, layers_at, points_at
+from .capturing import PLACES, capture_node, has_tokens, layers_at, points_at
 from .extraction_methods import FROM_EXAMPLES, LEAST, METHODS, needs_pairs
 from .in_context import from_examples
 from .tasks import is_causal
@@ -42,7 +42,7 @@ def _extract(call: Call, low: Lowering) -> Any:
         return from_examples(call, low, layers)
     if not _is_defined(call, low, choice) or not _enough(call, low, choice, other.count):
         return POISON
-    if not has_replies(call, low, other):
+    if not has_tokens(call, low, other):
         return POISON
     points = points_at(call["site"], layers)
     if choice.method.name == "icv":

@@ -7,7 +7,7 @@ from typing import Any
 
 from steerlang.diagnostics import codes, error
 from steerlang.language.lowering import Lowering
-from steerlang.language.parameter_types import Text
+from steerlang.language.parameter_types import Choice, Text
 from steerlang.language.signature import Call, Function, Parameter
 from steerlang.language.types import IMAGES
 from steerlang.language.values import POISON
@@ -15,6 +15,10 @@ from steerlang.language.values import POISON
 from .classes import CLASSES, TEMPLATES
 from .tables import BESIDE, LIMIT, WHERE, named_columns, read_rows
 
+_BROKEN = {
+    "error": "the program stops, and their rows are named",
+    "skip": "their rows are left out and counted; each image is decoded once more to find out",
+}
 _FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".json": "json", ".parquet": "parquet"}
 
 
@@ -32,7 +36,8 @@ def _images(call: Call, low: Lowering) -> Any:
         return POISON
     columns = named_columns(call, ("image", "label"))
     columns |= {"prompt": call["question"]} if call["question"] is not None else {}
-    return read_rows(call, low, format, columns, IMAGES, call["prompt"])
+    more = {name: call[name] for name, default in (("prompt", None), ("broken", "error")) if call[name] != default}
+    return read_rows(call, low, format, columns, IMAGES, more)
 
 
 FUNCTIONS = (
@@ -54,6 +59,7 @@ FUNCTIONS = (
             TEMPLATES,
             LIMIT,
             WHERE,
+            Parameter("broken", Choice(_BROKEN), "what becomes of images that cannot be read", "error"),
         ),
         IMAGES,
         _images,

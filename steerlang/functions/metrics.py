@@ -10,12 +10,18 @@ from steerlang.graph.node import Json, Node
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Data, Number, Spread, Text, Value, Words
 from steerlang.language.signature import Call, Function, Operator, Parameter
-from steerlang.language.types import BOOL, CONDITION, METRIC, MODEL, NUMBER, SAMPLES, TEXTS
+from steerlang.language.types import BOOL, CONDITION, IMAGES, METRIC, MODEL, NUMBER, SAMPLES, TEXTS
 from steerlang.language.values import POISON, ConditionValue, MetricValue, ModelValue, SamplesValue
 from steerlang.source import Span
 
+from .seeing import fits
 from .tasks import scores_texts
 from .texts import reads_plainly
+
+_KL_POSITIONS = {
+    "all": "every token (of a prompt with an image, every one after it)",
+    "last": "the last token of each text",
+}
 
 # ---- metrics -------------------------------------------------------------------------------------------------------
 
@@ -48,6 +54,8 @@ def _kl_from(call: Call, low: Lowering) -> Any:
     if not all(scores_texts(call[n], call.where(n), "divergence of next tokens", low) for n in ("models", "base")):
         return POISON
     if not reads_plainly(model, call.where("models"), low) or not reads_plainly(base, call.where("base"), low):
+        return POISON
+    if not fits(model, call["texts"], call.where("texts"), low):
         return POISON
     if model.base.key != base.base.key:
         low.report(
@@ -82,6 +90,8 @@ def _logit_difference(call: Call, low: Lowering) -> Any:
         return POISON
     if not reads_plainly(model, call.where("models"), low):
         return POISON
+    if not fits(model, call["prompts"], call.where("prompts"), low):
+        return POISON
     options: dict[str, Json] = {"target": call["target"], "source": call["source"]}
     node = low.node(
         "metric.logit_difference", options, (model.node, call["prompts"].node), "metric", group=_score_group(model)
@@ -94,6 +104,8 @@ def _open_share(call: Call, low: Lowering) -> Any:
     if not scores_texts(model, call.where("models"), "the share of texts on which a gate is open", low):
         return POISON
     if not reads_plainly(model, call.where("models"), low):
+        return POISON
+    if not fits(model, call["texts"], call.where("texts"), low):
         return POISON
     if not _is_gated(model):
         message = f"no action of `{model.name}` has a gate, so there is nothing to be open"
@@ -244,12 +256,12 @@ FUNCTIONS = (
         "kl_from",
         "how far steering moves the next-token distribution: mean KL(base || model) in nats",
         "metrics",
-        (_MODELS, Parameter("texts", Data((TEXTS,)), "the texts read")),
+        (_MODELS, Parameter("texts", Data((TEXTS, IMAGES)), "the texts read, or images with prompts")),
         (
             Parameter("base", Value((MODEL,)), "the model compared with"),
             Parameter(
                 "positions",
-                Choice({"all": "every token", "last": "the last token of each text"}),
+                Choice(_KL_POSITIONS),
                 "where it is measured",
                 "all",
             ),
@@ -261,7 +273,7 @@ FUNCTIONS = (
         "logit_difference",
         "mean logit of one continuation minus that of another, after each prompt",
         "metrics",
-        (_MODELS, Parameter("prompts", Data((TEXTS,)), "the prompts")),
+        (_MODELS, Parameter("prompts", Data((TEXTS, IMAGES)), "the prompts, or images with prompts")),
         (
             Parameter("target", Text(), "continuation counted positive (its first token)"),
             Parameter("source", Text(), "continuation counted negative (its first token)"),
@@ -273,7 +285,7 @@ FUNCTIONS = (
         "open_share",
         "the share of texts on which some gate of a model is open, on one token at least",
         "metrics",
-        (_MODELS, Parameter("texts", Data((TEXTS,)), "the texts read")),
+        (_MODELS, Parameter("texts", Data((TEXTS, IMAGES)), "the texts read, or images with prompts")),
         (),
         METRIC,
         _open_share,

@@ -51,7 +51,7 @@ METHODS = (
 SCHEDULE = Parameter(
     "schedule", Methods(METHODS), "how the scale changes with the generated tokens", MethodChoice(METHODS[0], {})
 )
-_PROMPT_ONLY = frozenset({"prompt", "last_prompt", "at"})
+_PROMPT_ONLY = frozenset({"prompt", "last_prompt", "at", "image"})
 
 
 def schedule_of(call: Call, low: Lowering) -> tuple[Json, bool]:

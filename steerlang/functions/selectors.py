@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from steerlang.data import word_list_problems
 from steerlang.diagnostics import codes, error
 from steerlang.language.layers import FromLast
 from steerlang.language.lowering import Lowering
-from steerlang.language.parameter_types import Number, Selector, Text
+from steerlang.language.parameter_types import Number, Selector, Text, TextOr, Value
 from steerlang.language.signature import Call, Function, Operator, Parameter
-from steerlang.language.types import FILTER, LAYERS, NUMBER, SITE, TOKENS
+from steerlang.language.types import FILTER, LAYERS, NUMBER, SITE, TEXT, TEXTS, TOKENS, list_of
 from steerlang.language.values import POISON
 from steerlang.source import Span
+
+from .classes import texts_of
 
 READ_WORDS = {
     "last": "the last token",
@@ -57,12 +60,46 @@ def _tokens(name: str, help: str, *subjects: Parameter) -> Function:
 
 
 _POSITION = Parameter("position", Number(0, integer=True), "counted from 0, padding left out")
-_TEXT = Parameter("text", Text(), "the text searched for, as it stands in the row")
+_TEXT = Parameter(
+    "text",
+    TextOr((TEXT, list_of(TEXT), TEXTS), "a text, or a list of words"),
+    "the text searched for, as it stands in the row; or words, of which the first that stands there counts",
+)
+
+
+def _searching(name: str) -> Any:
+    """A selector by a text, or by words."""
+
+    def lower(call: Call, low: Lowering) -> Any:
+        if isinstance(call["text"], str):
+            return {"select": name, "text": call["text"]}
+        words = texts_of(call, "text", codes.UNFIT_DATA, low)
+        if words is POISON:
+            return POISON
+        problems = word_list_problems(words)
+        if problems:
+            low.report(error(codes.UNFIT_DATA, call.where("text"), problems[0], help="give words or phrases"))
+            return POISON
+        return {"select": name, "words": list(dict.fromkeys(words))}
+
+    return lower
+
+
+def _by_text(name: str, help: str) -> Function:
+    return Function(name, help, "selectors", (_TEXT,), (), TOKENS, _searching(name))
+
 
 
 def _filter(name: str, help: str, what: str) -> Function:
     subjects = (Parameter("column", Text(), "the column looked at"), Parameter("value", Text(), what))
     return Function(name, help, "selectors", subjects, (), FILTER, _selector(name))
+
+
+def _one_of(call: Call, low: Lowering) -> Any:
+    values = texts_of(call, "values", codes.UNFIT_DATA, low)
+    if values is POISON:
+        return POISON
+    return {"select": "one_of", "column": call["column"], "values": values}
 
 
 def _back(operands: tuple[Any, ...], span: Span, low: Lowering) -> Any:
@@ -96,9 +133,9 @@ FUNCTIONS = (
         Parameter("start", Number(0, integer=True), "the first position"),
         Parameter("end", Number(0, integer=True), "the last position"),
     ),
-    _tokens("at", "the first token of a text", _TEXT),
-    _tokens("predicting", "the position whose next token begins a text", _TEXT),
-    _tokens("before", "the mean over the tokens before a text", _TEXT),
+    _by_text("at", "the first token of a text"),
+    _by_text("predicting", "the position whose next token begins a text"),
+    _by_text("before", "the mean over the tokens before a text"),
     _tokens("from_token", "from a position of the whole sequence on", _POSITION),
     Function(
         "module",
@@ -111,4 +148,16 @@ FUNCTIONS = (
     ),
     _filter("contains", "rows whose column holds a word, as a whole word", "the word"),
     _filter("equals", "rows whose column is exactly a text", "the text"),
+    Function(
+        "one_of",
+        "rows whose column is one of some texts",
+        "selectors",
+        (
+            Parameter("column", Text(), "the column looked at"),
+            Parameter("values", Value((list_of(TEXT), TEXTS), "a list of texts, or text data"), "the texts"),
+        ),
+        (),
+        FILTER,
+        _one_of,
+    ),
 )

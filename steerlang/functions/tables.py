@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from steerlang.data import CARRIED, Demonstration, ProblemKind, RowOptions, check_options, demonstrations
-from steerlang.data.demonstrations import Contains, Equals, of_pairs, of_texts
+from steerlang.data.demonstrations import filters_of, of_pairs, of_texts
 from steerlang.diagnostics import codes, error
 from steerlang.graph.facts import DataFacts, Trouble
 from steerlang.graph.node import Json
@@ -95,10 +94,12 @@ def _form_of(columns: Mapping[str, str]) -> Type:
 
 
 def read_rows(
-    call: Call, low: Lowering, format: str, columns: Mapping[str, str], form: Type, prompt: str | None = None
-) -> Any:
-    """Rows of a file, with its columns, labels and images looked at now. `prompt`: one for every row."""
-    found = low.facts.data(call["path"], format, low.folder, columns, replace(_row_options(call), prompt=prompt))
+    call: Call, low: Lowering, format: str, columns: Mapping[str, str], form: Type,
+    more: Mapping[str, Json] | None = None,
+) -> Any:  # fmt: skip
+    """Rows of a file, with its columns, labels and images looked at now. `more`: options of rows that not all data
+    has."""
+    found = low.facts.data(call["path"], format, low.folder, columns, _row_options(call, more))
     if not isinstance(found, DataFacts):
         for one in found:
             report(one, _place(call, one, columns), low)
@@ -112,9 +113,11 @@ def read_rows(
     if form == IMAGES:
         # Where nothing is said of prompts, rows are what they were before there were any.
         options = {name: value for name, value in options.items() if name != "system" or value is not None}
-        options |= {} if prompt is None else {"prompt": prompt}
+        options |= dict(more or {})
     node = low.node("data.rows", options, (), "rows", locators={"path": str(found.path)}, source=call["path"])
-    rows = (found.kept, tuple(found.examples), _chats(call))
+    # How many are left of images that may be broken is known once all have been decoded.
+    count = None if (more or {}).get("broken") == "skip" else found.kept
+    rows = (count, tuple(found.examples), _chats(call))
     named = frozenset((*CARRIED, "image")) & columns.keys()
     labelled, replies = "label" in columns, _replies(call, columns)
     return DataValue(node, form, *rows, classes, labelled=labelled, replies=replies, carried=named)
@@ -123,19 +126,17 @@ def read_rows(
 def _place(call: Call, found: Trouble, columns: Mapping[str, str]) -> Span:
     """A column at fault is shown where it is named, anything else at the path."""
     for role, column in columns.items():
-        if column == found.column and call.is_written(role):
-            return call.where(role)
+        name = "question" if role == "prompt" and "question" in call.values else role
+        if column == found.column and call.is_written(name):
+            return call.where(name)
     if call.is_written("where") and found.column in [f["column"] for f in call["where"]]:
         return call.where("where")
     return call.where("path")
 
 
-def _row_options(call: Call) -> RowOptions:
-    filters = tuple(
-        Contains(f["column"], f["value"]) if f["select"] == "contains" else Equals(f["column"], f["value"])
-        for f in call["where"]
-    )
-    return RowOptions(**{n: call[n] for n in _HANDED_ON if n in call.values}, where=filters)
+def _row_options(call: Call, more: Mapping[str, Any] | None = None) -> RowOptions:
+    options = {n: call[n] for n in _HANDED_ON if n in call.values} | dict(more or {})
+    return RowOptions(**options, where=filters_of(call["where"]))
 
 
 def _document(call: Call) -> dict[str, Any]:

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
+from transformers import AutoModelForImageTextToText, AutoTokenizer
 
 from steerlang.models.checkpoint import check_finite, check_folder
 from steerlang.models.discovery import find_layout
 from steerlang.models.errors import BadSettings, LoadFailure, TooLong
+from steerlang.models.eyes import eyes_of
 from steerlang.models.kinds import auto_class
 from steerlang.models.layout import Layout, LayoutOverride
-from steerlang.models.seeing import Eyes, eyes_of
+from steerlang.models.seeing import Eyes
 
 DtypeName = Literal["float32", "bfloat16", "float16"]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -98,11 +99,11 @@ def load(
     }
     kind = AutoModelForImageTextToText if sees else auto_class(str(path), options)
     model, unexpected = load_weights(kind, str(path), dtype, options)
-    processor = _processor(path, options) if sees else None
-    tokenizer = _tokenizer(path, options) if processor is None else processor.tokenizer
+    eyes = eyes_of(str(path), model, options) if sees else None
+    tokenizer = _tokenizer(path, options) if eyes is None else eyes.processor.tokenizer
     check_finite(model)
     made = wrap(model.to(device_of(device)), tokenizer, str(path), override=override, unexpected=unexpected)
-    return made if processor is None else replace(made, eyes=eyes_of(processor, model, folder))
+    return replace(made, eyes=eyes)
 
 
 def _tokenizer(path: str | Path, options: dict[str, Any]) -> Any:
@@ -112,23 +113,6 @@ def _tokenizer(path: str | Path, options: dict[str, Any]) -> Any:
         raise LoadFailure(
             f"the tokenizer of {path} cannot be loaded: {error}", "tokenizer.json must lie beside the weights"
         ) from error
-
-
-def _processor(path: str | Path, options: dict[str, Any]) -> Any:
-    try:
-        loader: Any = AutoProcessor
-        found = loader.from_pretrained(str(path), **options)
-    except Exception as error:
-        raise LoadFailure(
-            f"the processor of {path} cannot be loaded: {_first_line(error)}",
-            "processor_config.json or preprocessor_config.json, and the tokenizer's files, must lie beside the weights",
-        ) from error
-    if getattr(found, "tokenizer", None) is None or getattr(found, "image_processor", None) is None:
-        raise LoadFailure(
-            f"{path} has no processor of images and texts",
-            "copy processor_config.json or preprocessor_config.json from the model it was made from",
-        )
-    return found
 
 
 def wrap(

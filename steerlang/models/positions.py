@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from steerlang.data.words import first_word
 from steerlang.models.errors import ModelError, NeedsOffsets
 from steerlang.models.tokens import TokenisedItem
 
 Reads = Literal["mean", "each"]
+# A text as it stands, or words: the first of them that stands there as a whole word, whatever the case.
+Sought = str | tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ class Span(Selector):
 class At(Selector):
     """The first token of the first occurrence of ``text`` (or the first special token written so)."""
 
-    text: str
+    text: Sought
 
     def positions(self, item: TokenisedItem) -> Sequence[int]:
         at = find_text(item, self.text)
@@ -134,7 +137,7 @@ class At(Selector):
 class Predicting(Selector):
     """The position whose next token starts the first occurrence of ``text``; none when the text comes first."""
 
-    text: str
+    text: Sought
 
     def positions(self, item: TokenisedItem) -> Sequence[int]:
         at = find_text(item, self.text)
@@ -149,7 +152,7 @@ class Predicting(Selector):
 class Before(Selector):
     """The mean over all tokens before the first occurrence of ``text``."""
 
-    text: str
+    text: Sought
 
     def positions(self, item: TokenisedItem) -> Sequence[int]:
         return range(find_text(item, self.text) or 0)
@@ -177,8 +180,10 @@ class ImageMean(Selector):
         return ()
 
 
-def find_text(item: TokenisedItem, text: str) -> int | None:
+def find_text(item: TokenisedItem, text: Sought) -> int | None:
     """The first token that covers a character of the first occurrence of ``text``, or None. Raises NeedsOffsets."""
+    if not isinstance(text, str):
+        return _find_word(item, text)
     if not text:
         raise ModelError("selecting tokens by an empty text", "say which text to look for")
     special = next((at for at, name in item.specials if name == text), None)
@@ -194,3 +199,14 @@ def find_text(item: TokenisedItem, text: str) -> int | None:
     if plain is None or special is None:
         return special if plain is None else plain
     return min(plain, special)
+
+
+def _find_word(item: TokenisedItem, words: tuple[str, ...]) -> int | None:
+    """The first token that covers a character of the first of some words."""
+    if item.offsets is None:
+        raise NeedsOffsets
+    found = first_word(item.text, words)
+    if found is None:
+        return None
+    start, end = found
+    return next((i for i, (a, b) in enumerate(item.offsets) if a < end and b > start), None)

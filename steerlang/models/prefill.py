@@ -44,6 +44,23 @@ def prepared(loaded: LoadedModel, ids: Tensor, given: dict[str, Any], **options:
     return made
 
 
+def last_states(loaded: LoadedModel, items: Sequence[TokenisedItem]) -> Tensor:
+    """What the decoder gives for items padded on the right ``[B, T, D]``, after its final norm."""
+    if items[0].picture is None:
+        ids, _ = pad([item.ids for item in items], left=False, device=loaded.device)
+        plain: Tensor = loaded.layout.decoder(input_ids=ids, use_cache=False)[0]
+        return plain
+    ids, given = given_of(loaded, items, left=False)
+    found: list[Tensor] = []
+    handle = loaded.layout.decoder.register_forward_hook(lambda _, __, output: found.append(output[0]))
+    try:
+        with places_fit():
+            loaded.model(**prepared(loaded, ids, given, use_cache=False, logits_to_keep=1))
+    finally:
+        handle.remove()
+    return found[0]
+
+
 @contextmanager
 def places_fit() -> Iterator[None]:
     """Says which of the two is at fault where the model finds another number of places than its images fill."""

@@ -17,7 +17,8 @@ def without_text(recipe: Recipe, prompts: Sequence[TokenisedItem]) -> dict[str, 
     """For each text at which a recipe steers, how many prompts lack it; those that all have are left out."""
     texts = dict.fromkeys(a.tokens.text for a in recipe if isinstance(a.tokens, AtText))
     missing = {text: sum(find_text(item, text) is None for item in prompts) for text in texts}
-    return {text: count for text, count in missing.items() if count}
+    named = {text if isinstance(text, str) else ", ".join(text): count for text, count in missing.items()}
+    return {text: count for text, count in named.items() if count}
 
 
 def marks_of(

@@ -141,9 +141,9 @@ class MarkedScope(TokenScope):
 
 @dataclass(frozen=True)
 class AtText(MarkedScope):
-    """The first token of the first occurrence of ``text`` in the prompt."""
+    """The first token of the first occurrence of ``text``, or of one of some words, in the prompt."""
 
-    text: str
+    text: str | tuple[str, ...]
 
     def answer(self, view: PassView) -> Answer:
         return NONE if view.after_prompt else view.positions == self.mark(view)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,8 +16,9 @@ from steerlang.models.errors import BadBatch, NoTokens, UnsupportedModel, Unusab
 from steerlang.models.heads import logit_chunks
 from steerlang.models.loading import LoadedModel
 from steerlang.models.overlay import Overlay
+from steerlang.models.prefill import last_states
 from steerlang.models.prompts import marks_of
-from steerlang.models.tokens import TokenisedItem, batches, pad
+from steerlang.models.tokens import TokenisedItem, batches
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,18 @@ class ScoredText:
     def ids(self) -> tuple[int, ...]:
         return self.prompt.ids + self.completion
 
+    @property
+    def item(self) -> TokenisedItem:
+        """All of it, as it is read."""
+        return replace(self.prompt, ids=self.ids)
+
     @staticmethod
     def whole(item: TokenisedItem, read: bool = False) -> ScoredText:
-        """All tokens but the first are scored. ``read``: the text is a prompt for scopes; else as if it were generated
-        after its first token."""
+        """All tokens but the first are scored; of a prompt with an image those after it. ``read``: the text is a prompt
+        for scopes; else as if it were generated after its first token."""
+        if item.picture is not None:
+            start = item.image[-1] + 1
+            return ScoredText(replace(item, ids=item.ids[:start]), item.ids[start:], item if read else None)
         first = TokenisedItem(item.ids[:1], item.text, None if item.offsets is None else item.offsets[:1])
         return ScoredText(first, item.ids[1:], item if read else None)
 
@@ -158,8 +167,8 @@ def _final_states(
     """Batches as (indices, the decoder's last states ``[M, D]`` at the positions that predict completion tokens)."""
     layout = loaded.layout
     # Padding on the right needs no mask in a causal model; others get rows of one length only.
-    for group in batches([len(text.ids) for text in texts], batch_tokens, equal=not layout.causal):
-        ids, _ = pad([texts[i].ids for i in group], left=False, device=loaded.device)
+    equal = not layout.causal and all(text.prompt.picture is None for text in texts)
+    for group in batches([len(text.ids) for text in texts], batch_tokens, equal=equal):
         prompts = [texts[i].steered_as or texts[i].prompt for i in group]
         with torch.inference_mode(), overlay:
             overlay.begin(
@@ -167,9 +176,9 @@ def _final_states(
                 prompt_lengths=[len(prompt) for prompt in prompts],
                 marks=marks_of(overlay.scopes, prompts, loaded.device),
             )
-            states: Tensor = layout.decoder(input_ids=ids, use_cache=False)[0]
-        at = predicting([texts[i] for i in group], ids.shape[1])
-        yield group, states.reshape(-1, states.shape[-1])[at.to(ids.device)]
+            states = last_states(loaded, [texts[i].item for i in group])
+        at = predicting([texts[i] for i in group], states.shape[1])
+        yield group, states.reshape(-1, states.shape[-1])[at.to(states.device)]
 
 
 def predicting(texts: Sequence[ScoredText], width: int) -> Tensor:

@@ -7,11 +7,9 @@ to a limit, so that the same images are not made ready again for the next pass, 
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -213,23 +211,3 @@ def _filled(part: Tensor, sizes: Sequence[int]) -> Tensor:
     filled = part.new_zeros(part.shape[0], *sizes)
     filled[tuple(slice(n) for n in part.shape)] = part
     return filled
-
-
-def eyes_of(processor: Any, model: Any, folder: Path) -> Eyes:
-    """The eyes of a model that is loaded from a folder with its processor. Raises ImageTokens."""
-    named = (getattr(model.config, name, None) for name in ("image_token_id", "image_token_index"))
-    known = [i for i in (*named, *getattr(processor, "image_token_ids", ())) if isinstance(i, int)]
-    if not known:
-        raise ImageTokens(
-            "neither the configuration nor the processor says which token stands for an image",
-            "set image_token_id in config.json",
-        )
-    return Eyes(processor, known[0], _fingerprint(folder))
-
-
-def _fingerprint(folder: Path) -> str:
-    total = hashlib.sha256()
-    for path in sorted(folder.glob("*")):
-        if path.suffix in (".json", ".jinja", ".model", ".txt") and "index" not in path.name:
-            total.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()

@@ -26,9 +26,9 @@ from .base import fail
 from .model_errors import as_diagnostics
 from .options import points, tokens_read
 from .recipes import recipe_of
-from .rendering import tokenised, vocabulary_of, within
+from .rendering import vocabulary_of, within
 from .resources import Resources
-from .showing import has_images, replied, shown
+from .showing import has_images, items_of, replied, with_references
 
 # What makes two texts one item: their tokens, where the prompt ends, which tokens are the assistant's, and the image.
 _Same = tuple[tuple[int, ...], int, tuple[int, ...], str]
@@ -73,7 +73,7 @@ def _unusable(bad: NonFinite, tasks: Sequence[Task], wanted: Sequence[tuple[int,
         for task, indices in zip(tasks, wanted, strict=True)
         if bad.row in indices
     )
-    side = "" if role == "text" else f" ({role})"
+    side = "" if role in ("text", "reference") else f" ({role})"
     where = f"{bad.site} of layer {bad.layer}"
     return fail(codes.NON_FINITE, f"the state of row {row + 1}{side} at {where} is not finite", bad.help)
 
@@ -95,10 +95,11 @@ def _items(task: Task, loaded: LoadedModel) -> list[TokenisedItem]:
     given = task.value(task.node.inputs[1])
     if given.kind == "samples":
         items = _replies(given, loaded, task.node.inputs[1])
-    elif has_images(given.rows):
-        items = shown(loaded, given.rows, task.node.inputs[1])
+    elif task.node.options["role"] == "reference":
+        items = with_references(loaded, given.rows, task.node.inputs[1])
     else:
-        items = tokenised(loaded.tokenizer, given.rows, str(task.node.options["role"]), answer=False)
+        role = str(task.node.options["role"])
+        items = items_of(loaded, given.rows, task.node.inputs[1], role, answer=False)
     within(loaded.model, items)
     return items
 

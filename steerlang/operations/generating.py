@@ -21,9 +21,9 @@ from .base import fail
 from .model_errors import as_diagnostics
 from .origins import identity_of
 from .recipes import recipe_of
-from .rendering import tokenised, vocabulary_of, within
+from .rendering import vocabulary_of, within
 from .resources import Resources
-from .showing import has_images, shown
+from .showing import items_of
 from .text import text_of
 
 
@@ -43,10 +43,7 @@ def _together(tasks: Sequence[Task], context: Context, resources: Resources) -> 
         recipes.append(recipe)
     loaded = resources.model(base, tasks[0].value)
     rows = tasks[0].value(tasks[0].node.inputs[1]).rows
-    if has_images(rows):
-        prompts = shown(loaded, rows, tasks[0].node.inputs[1])
-    else:
-        prompts = tokenised(loaded.tokenizer, rows, "text", answer=True)
+    prompts = items_of(loaded, rows, tasks[0].node.inputs[1], answer=True)
     options: Any = tasks[0].node.options
     within(loaded.model, prompts, options["max_new_tokens"])
     count = len(prompts)

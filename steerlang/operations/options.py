@@ -9,6 +9,12 @@ from steerlang.models import positions as read
 from steerlang.models import scopes as steer
 from steerlang.models.sites import Point, Site, module_site
 
+
+def _sought(document: Mapping[str, Any]) -> read.Sought:
+    """A text as it stands, or words."""
+    return document["text"] if "text" in document else tuple(document["words"])
+
+
 _READ: Mapping[str, Callable[[Mapping[str, Any]], read.Selector]] = {
     "last": lambda _: read.Last(),
     "first": lambda _: read.First(),
@@ -17,9 +23,9 @@ _READ: Mapping[str, Callable[[Mapping[str, Any]], read.Selector]] = {
     "index": lambda o: read.Index(o["position"]),
     "from_end": lambda o: read.FromEnd(o["position"]),
     "span": lambda o: read.Span(o["start"], o["end"]),
-    "at": lambda o: read.At(o["text"]),
-    "predicting": lambda o: read.Predicting(o["text"]),
-    "before": lambda o: read.Before(o["text"]),
+    "at": lambda o: read.At(_sought(o)),
+    "predicting": lambda o: read.Predicting(_sought(o)),
+    "before": lambda o: read.Before(_sought(o)),
     "assistant": lambda _: read.Assistant(),
     "generated": lambda _: read.Assistant(),
     "image": lambda _: read.ImageMean(),
@@ -30,7 +36,7 @@ _STEER: Mapping[str, Callable[[Mapping[str, Any]], steer.TokenScope]] = {
     "generated": lambda _: steer.GeneratedTokens(),
     "last_prompt": lambda _: steer.LastPromptToken(),
     "from_token": lambda o: steer.FromToken(o["position"]),
-    "at": lambda o: steer.AtText(o["text"]),
+    "at": lambda o: steer.AtText(_sought(o)),
     "index": lambda o: steer.TokenAt(o["position"]),
     "span": lambda o: steer.TokenSpan(o["start"], o["end"]),
     "assistant": lambda _: steer.AssistantTokens(),

@@ -19,8 +19,9 @@ from .base import Single, fail
 from .metric import Metric, mean_of
 from .model_errors import as_diagnostics
 from .recipes import recipe_of
-from .rendering import tokenised, vocabulary_of
+from .rendering import vocabulary_of
 from .resources import Resources
+from .showing import has_images, items_of, shown
 
 _DRAWS = 1000
 
@@ -36,7 +37,11 @@ def _perplexity(task: Task, context: Context) -> Payload:
     with as_diagnostics():
         loaded, _, recipe, resources = _model(task, task.node.inputs[1], context)
         payload = task.value(task.node.inputs[0])
-        texts = _replies(payload, loaded) if payload.kind == "samples" else _texts(payload, loaded)
+        texts = (
+            _replies(payload, loaded, task.node.inputs[0])
+            if payload.kind == "samples"
+            else _texts(payload, loaded, task.node.inputs[0])
+        )
         if not any(t.completion for t in texts):
             raise fail(codes.RUN_FAILED, "there is no token to score", "give longer texts")
         found = log_likelihoods(loaded, texts, recipes=(recipe,), batch_tokens=resources.reading_tokens(loaded))
@@ -58,9 +63,18 @@ def _ratio_interval(losses: Sequence[float], counts: Sequence[int]) -> tuple[flo
     return float(low), float(high)
 
 
-def _replies(samples: Payload, loaded: LoadedModel) -> list[ScoredText]:
-    """Replies after their prompts: the very tokens where the judge has the same vocabulary, else the texts anew."""
-    if samples.meta.get("vocabulary") == vocabulary_of(loaded.tokenizer):
+def _replies(samples: Payload, loaded: LoadedModel, node: Node) -> list[ScoredText]:
+    """Replies after their prompts: the very tokens where the judge has the same vocabulary, else the texts anew.
+
+    A judge that sees images sees those of the prompts; one that does not reads what was asked of them.
+    """
+    seen = has_images(samples.rows)
+    alike = samples.meta.get("vocabulary") == vocabulary_of(loaded.tokenizer)
+    if alike and (loaded.eyes is not None or not seen):
+        if seen:
+            prompts = shown(loaded, samples.rows, node)
+            replies = [row["completion_ids"] for row in samples.rows]
+            return [ScoredText(p, tuple(c)) for p, c in zip(prompts, replies, strict=True)]
         return [
             ScoredText(TokenisedItem(tuple(r["prompt_ids"]), r["prompt"]), tuple(r["completion_ids"]))
             for r in samples.rows
@@ -70,8 +84,8 @@ def _replies(samples: Payload, loaded: LoadedModel) -> list[ScoredText]:
     return [ScoredText(p, tuple(c)) for p, c in zip(prompts, replies, strict=True)]
 
 
-def _texts(rows: Payload, loaded: LoadedModel) -> list[ScoredText]:
-    return [ScoredText.whole(item) for item in tokenised(loaded.tokenizer, rows.rows, "text", answer=False)]
+def _texts(rows: Payload, loaded: LoadedModel, node: Node) -> list[ScoredText]:
+    return [ScoredText.whole(item) for item in items_of(loaded, rows.rows, node, answer=False)]
 
 
 def _kl_from(task: Task, context: Context) -> Payload:
@@ -79,7 +93,7 @@ def _kl_from(task: Task, context: Context) -> Payload:
     with as_diagnostics():
         loaded, _, recipe, resources = _model(task, task.node.inputs[0], context)
         rows = task.value(task.node.inputs[2])
-        items = tokenised(loaded.tokenizer, rows.rows, "text", answer=False)
+        items = items_of(loaded, rows.rows, task.node.inputs[2], answer=False)
         # What is scored is where the distribution is looked at: after every token but the last, or after the last.
         last = task.node.options["positions"] == "last"
         texts = [ScoredText(item, item.ids[-1:]) if last else ScoredText.whole(item, read=True) for item in items]
@@ -98,7 +112,7 @@ def _logit_difference(task: Task, context: Context) -> Payload:
                 "both continuations begin with the same token",
                 "choose texts that differ in their first token",
             )
-        prompts = tokenised(loaded.tokenizer, task.value(task.node.inputs[1]).rows, "text", answer=True)
+        prompts = items_of(loaded, task.value(task.node.inputs[1]).rows, task.node.inputs[1], answer=True)
         logits = next_token_logits(loaded, prompts, recipes=(recipe,), batch_tokens=resources.reading_tokens(loaded))
     return mean_of([float(row[target] - row[source]) for row in logits]).payload()
 
@@ -107,7 +121,7 @@ def _open_share(task: Task, context: Context) -> Payload:
     """The share of texts on which some gate of the model is open, on one token at least."""
     with as_diagnostics():
         loaded, _, recipe, resources = _model(task, task.node.inputs[0], context)
-        items = tokenised(loaded.tokenizer, task.value(task.node.inputs[1]).rows, "text", answer=False)
+        items = items_of(loaded, task.value(task.node.inputs[1]).rows, task.node.inputs[1], answer=False)
         texts = [ScoredText(item, ()) for item in items]
         found = gates_opened(loaded, texts, recipe, batch_tokens=resources.reading_tokens(loaded))
     return mean_of([] if found is None else [float(x) for x in found]).payload()

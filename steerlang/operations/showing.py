@@ -19,6 +19,16 @@ from steerlang.models.tokens import TokenisedItem
 
 from .base import fail
 from .classifying import table_of
+from .rendering import tokenised
+
+
+def items_of(
+    loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node, role: str = "text", *, answer: bool
+) -> list[TokenisedItem]:
+    """Rows as tokens, with images or without; `data` is the node of the rows, and `answer` as in `tokenised`."""
+    if has_images(rows):
+        return shown(loaded, rows, data)
+    return tokenised(loaded.tokenizer, rows, role, answer)
 
 
 def has_images(rows: Sequence[dict[str, Any]]) -> bool:
@@ -38,6 +48,27 @@ def replied(loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node) -> 
     prompts = shown(loaded, rows, data)
     ends = [row["completion_ids"][: -1 if row["finish"] == "end" else None] for row in rows]
     return [_followed(loaded, prompt, ids) for prompt, ids in zip(prompts, ends, strict=True)]
+
+
+def with_references(loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node) -> list[TokenisedItem]:
+    """Prompts, each followed by the first of its references as if the model had written it."""
+    prompts = items_of(loaded, rows, data, answer=True)
+    texts = [str(row["references"][0]) for row in rows]
+    return [
+        _followed(loaded, prompt, _continuing(loaded.tokenizer, prompt.ids, text))
+        for prompt, text in zip(prompts, texts, strict=True)
+    ]
+
+
+def _continuing(tokenizer: Any, prompt: Sequence[int], text: str) -> list[int]:
+    """The tokens of a text that follows a prompt: a word apart from it, as a model would write it."""
+    plain = list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    last = list(prompt[-1:])
+    before = tokenizer.decode(last)
+    apart = not before or before[-1].isspace() or last[0] in tokenizer.all_special_ids
+    if apart or tokenizer.decode([*last, *plain])[len(before) :][:1].isspace():
+        return plain
+    return list(tokenizer(f" {text}", add_special_tokens=False)["input_ids"])
 
 
 def eyes_of(loaded: LoadedModel) -> Eyes:
@@ -64,19 +95,37 @@ def _shown(eyes: Eyes, row: dict[str, Any], data: Node) -> Shown:
 
 def _rendered(processor: Any, prompt: str, system: str | None) -> tuple[str, bool]:
     """The prompt with the place of its image, and whether the tokenizer is to add its first tokens."""
-    if not getattr(processor, "chat_template", None):
+    tokenizer = processor.tokenizer
+    template = getattr(processor, "chat_template", None) or getattr(tokenizer, "chat_template", None)
+    place = str(getattr(processor, "image_token", "<image>"))
+    if not template:
         if system is not None:
-            raise fail(
-                codes.UNREADABLE_MODEL, "the model's processor has no chat template", "leave out `system`"
-            )
-        place = str(getattr(processor, "image_token", "<image>"))
+            help = "leave out `system`"
+            raise fail(codes.UNREADABLE_MODEL, "the model's processor has no chat template", help)
         return prompt if place in prompt else place + prompt, True
-    said = [{"type": "image"}, {"type": "text", "text": prompt}]
-    first = [] if system is None else [{"role": "system", "content": [{"type": "text", "text": system}]}]
-    text = str(
-        processor.apply_chat_template(
-            [*first, {"role": "user", "content": said}], tokenize=False, add_generation_prompt=True
-        )
-    )
-    begins = processor.tokenizer.bos_token
+    parts = [{"type": "image"}, {"type": "text", "text": prompt}]
+    text = _said(tokenizer, template, _messages(parts, system, [{"type": "text", "text": system}]))
+    if place not in text:  # a template that knows texts alone
+        text = _said(tokenizer, template, _messages(f"{place}\n{prompt}", system, system))
+    begins = tokenizer.bos_token
     return text, not (begins and text.startswith(begins))
+
+
+def _messages(content: Any, system: str | None, told: Any) -> list[dict[str, Any]]:
+    first = [] if system is None else [{"role": "system", "content": told}]
+    return [*first, {"role": "user", "content": content}]
+
+
+def _said(tokenizer: Any, template: Any, messages: list[dict[str, Any]]) -> str:
+    try:
+        return str(
+            tokenizer.apply_chat_template(
+                messages, chat_template=template, tokenize=False, add_generation_prompt=True
+            )
+        )
+    except TypeError:  # of a template that joins texts, given parts
+        return ""
+    except Exception as refused:  # templates are programs, and say themselves what they do not take
+        said = next(iter(str(refused).splitlines()), type(refused).__name__)
+        help = "write the prompt (and `system`) as the model's template takes it"
+        raise fail(codes.UNREADABLE_MODEL, f"the chat template refuses the messages: {said}", help) from refused

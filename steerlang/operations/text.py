@@ -8,7 +8,7 @@ from typing import Any
 
 from steerlang.data import RowOptions, demonstrations, read_table, sample, sample_by, split
 from steerlang.data.classes import class_of
-from steerlang.data.demonstrations import Contains, Equals, of_pairs, of_texts
+from steerlang.data.demonstrations import filters_of, of_pairs, of_texts
 from steerlang.data.table import Row
 from steerlang.data.templates import in_text
 from steerlang.data.text_metrics import contains_rate, distinct, distinct_each, word_share
@@ -19,11 +19,17 @@ from steerlang.engine.payload import Payload
 from steerlang.graph.node import Node
 
 from .base import Single, fail, inputs
+from .broken import whole_images
 from .metric import Metric, mean_of
 
 
 def _rows(task: Task, _: Context) -> Payload:
-    return Payload("rows", rows=tuple(rows_of(task.node)))
+    rows = rows_of(task.node)
+    if task.node.options.get("broken") != "skip":
+        return Payload("rows", rows=tuple(rows))
+    whole, broken = whole_images(rows, Path(task.node.locators["path"]))
+    meta: dict[str, Any] = {"broken": broken, "of": len(rows)}
+    return Payload("rows", meta, rows=tuple(whole))
 
 
 def rows_of(node: Node) -> list[dict[str, Any]]:
@@ -61,12 +67,8 @@ def _file(node: Node) -> tuple[Row, ...]:
 
 
 def _row_options(options: Any) -> RowOptions:
-    filters = tuple(
-        Contains(f["column"], f["value"]) if f["select"] == "contains" else Equals(f["column"], f["value"])
-        for f in options["where"]
-    )
-    names = ("strip", "template", "prompt", "chat", "system", "limit")
-    return RowOptions(**{n: options[n] for n in names if n in options}, where=filters)
+    names = ("strip", "template", "prompt", "chat", "system", "limit", "broken")
+    return RowOptions(**{n: options[n] for n in names if n in options}, where=filters_of(options["where"]))
 
 
 def _sample(task: Task, _: Context) -> Payload:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import transformers as hf
-from models.tiny_seeing import DEPTH, make_llava, noise
+from models.tiny_seeing import DEPTH, IMAGE, llava, noise, save
 from PIL import Image
 
 from steerlang.api import Settings, SteerlangError, load
@@ -27,8 +27,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LLaVA `llava`, one with other weights `other`, images of several sizes with captions and questions."""
     folder = tmp_path_factory.mktemp("seeing")
     (folder / "pyproject.toml").write_text("")
-    make_llava(folder / "llava")
-    make_llava(folder / "other", seed=1)
+    save(llava(), folder / "llava")
+    save(llava(), folder / "other", seed=1)
     (folder / "data" / "img").mkdir(parents=True)
     with (folder / "data/t.csv").open("w", newline="") as out:
         table = csv.writer(out)
@@ -119,7 +119,7 @@ def test_states_of_prompts(run: Any, place: Path, plain: Any, tokens: str, take:
     for i in range(COUNT):
         given = asked(place, plain, i)
         wanted = blocks(plain[0], **given)
-        at = (given["input_ids"][0] == 4).numpy()
+        at = (given["input_ids"][0] == IMAGE).numpy()
         assert at.sum() == 4
         taken = {"image": wanted[at].mean(0), "last": wanted[-1], "mean": wanted.mean(0)}[take]
         np.testing.assert_allclose(states[i], taken, atol=2e-5 * np.abs(wanted).max())
@@ -180,3 +180,161 @@ def test_images_without_prompts_are_refused_while_checking(program: Any) -> None
     with pytest.raises(SteerlangError) as refused:
         program("samples said = generate(m, photos)", head)
     assert "no prompt" in str(refused.value.diagnostics[0].message)
+
+
+# ---- measuring, editing --------------------------------------------------------------------------------------------
+
+
+def logits_of(place: Path, plain: tuple[Any, Any], i: int, model: Any = None) -> np.ndarray[Any, Any]:
+    with torch.no_grad():
+        return (model or plain[0])(**asked(place, plain, i)).logits[0].double().numpy()
+
+
+def test_a_difference_of_answers(run: Any, place: Path, plain: Any) -> None:
+    text = 'metric x = logit_difference(m, photos, target = "yes", source = "no")'
+    found = run(text, "x")["x"]
+    yes, no = (plain[1].tokenizer.convert_tokens_to_ids(w) for w in ("yes", "no"))
+    wanted = [(row := logits_of(place, plain, i)[-1])[yes] - row[no] for i in range(COUNT)]
+    assert found.value == pytest.approx(np.mean(wanted), rel=1e-4)
+
+
+def test_how_far_steering_moves_what_is_said_of_images(run: Any, place: Path, plain: Any) -> None:
+    """KL(base || steered) after each token that follows the image, against the library with a hook."""
+    text = """
+    vector v = extract(m, pairs([["yes", "no"], ["one", "two"]]), layers = 0)
+    metric all  = kl_from(apply(m, add(v, scale = 0.5)), photos, base = m)
+    metric last = kl_from(apply(m, add(v, scale = 0.5)), photos, base = m, positions = last)
+    """
+    found = run(text, "all", "last", "v")
+    v = torch.tensor(found["v"].directions[0])
+    before = [torch.from_numpy(logits_of(place, plain, i)).log_softmax(-1) for i in range(COUNT)]
+    block = plain[0].model.language_model.layers[0]
+    handle = block.register_forward_hook(lambda _, __, o: o + 0.5 * v)
+    after = [torch.from_numpy(logits_of(place, plain, i)).log_softmax(-1) for i in range(COUNT)]
+    handle.remove()
+    each = [(p.exp() * (p - q)).sum(-1) for p, q in zip(before, after, strict=True)]
+    starts = [int((asked(place, plain, i)["input_ids"][0] == IMAGE).nonzero().max()) for i in range(COUNT)]
+    wanted = np.mean([float(kl[s:-1].mean()) for kl, s in zip(each, starts, strict=True)])
+    assert found["all"].value == pytest.approx(wanted, rel=1e-3)
+    # The last place at which the next token is known: what predicts the prompt's last token.
+    assert found["last"].value == pytest.approx(np.mean([float(kl[-1]) for kl in each]), rel=1e-3)
+
+
+def test_how_surprising_captions_are(run: Any, place: Path, plain: Any) -> None:
+    """By the model that wrote them, which sees the images, and by another that sees them too."""
+    head = HEAD + 'model o = hf("other")\n'
+    text = "samples said = generate(m, photos, max_new_tokens = 5)\nmetric x = perplexity(said, by = o)"
+    found = run(text, "x", head=head)["x"]
+    other = hf.LlavaForConditionalGeneration.from_pretrained(place / "other").eval()
+    total, count = 0.0, 0
+    for i in range(COUNT):
+        given, ids = asked(place, plain, i), written(place, plain, i, 5)
+        whole = torch.cat([given["input_ids"], torch.tensor([ids])], dim=1)
+        with torch.no_grad():
+            rows = other(input_ids=whole, pixel_values=given["pixel_values"]).logits[0].log_softmax(-1)
+        start = given["input_ids"].shape[1]
+        total -= sum(float(rows[start + k - 1, token]) for k, token in enumerate(ids))
+        count += len(ids)
+    assert found.value == pytest.approx(np.exp(total / count), rel=1e-4)
+
+
+def test_an_edited_model_sees_as_its_weights_say(run: Any, place: Path, plain: Any) -> None:
+    head = HEAD + 'model o = hf("other")\n'
+    text = """
+    model half = m + 0.5 * (o - m)
+    activations acts = capture(half, photos, layers = 1, tokens = image)
+    samples said = generate([m, half], photos, max_new_tokens = 5)
+    """
+    found = run(text, "acts", "said", head=head)
+    half = hf.LlavaForConditionalGeneration.from_pretrained(place / "llava").eval()
+    other = hf.LlavaForConditionalGeneration.from_pretrained(place / "other")
+    with torch.no_grad():
+        for one, two in zip(half.parameters(), other.parameters(), strict=True):
+            one.add_(0.5 * (two - one))
+    for i in range(COUNT):
+        given = asked(place, plain, i)
+        wanted = blocks(half, **given)[(given["input_ids"][0] == IMAGE).numpy()][:, 1].mean(0)
+        np.testing.assert_allclose(found["acts"]["states"][i, 0], wanted, atol=3e-5 * np.abs(wanted).max())
+        ids = written(place, (half, plain[1]), i, 5)
+        assert found["said"]["half"][i].completion == plain[1].decode(ids, skip_special_tokens=True)
+
+
+def test_a_gate_on_what_is_seen(run: Any) -> None:
+    """Steered where the prompt's states point one way, and not where they do not; the share that was is measured."""
+    text = """
+    vector v = extract(m, pairs([["yes", "no"], ["one", "two"]]), layers = 0..1)
+    model k = apply(m, add(v, layers = 1, scale = 30, when = projection(v, layer = 0) > CUT))
+    samples said = generate([m, k], photos, max_new_tokens = 5)
+    metric open = open_share(k, photos)
+    activations at = capture(m, photos, layers = 0, tokens = last)
+    """
+    found = run(text.replace("CUT", "0.0"), "said", "open", "at", "v")
+    v = found["v"].directions[0]
+    number = found["at"]["states"][:, 0] @ (v / np.linalg.norm(v))
+    cut = float(np.median(number))
+    found = run(text.replace("CUT", f"{cut:.6f}"), "said", "open")
+    moved = [a.completion != b.completion for a, b in zip(found["said"]["m"], found["said"]["k"], strict=True)]
+    assert any(moved)
+    assert 0 < found["open"].value <= 1
+    assert found["open"].value >= np.mean(moved)
+
+
+# ---- reading given text, words ---------------------------------------------------------------------------------------
+
+
+def with_caption(place: Path, plain: tuple[Any, Any], i: int) -> tuple[np.ndarray[Any, Any], list[int], int]:
+    """States of a prompt and the row's own caption after it, the caption's tokens, and where they begin."""
+    given = asked(place, plain, i)
+    ids = plain[1].tokenizer(f"a {'red' if i % 2 else 'blue'} circle", add_special_tokens=False)["input_ids"]
+    whole = torch.cat([given["input_ids"], torch.tensor([ids])], dim=1)
+    return blocks(plain[0], input_ids=whole, pixel_values=given["pixel_values"]), ids, given["input_ids"].shape[1]
+
+
+REFERRED = f'model m = hf("llava")\ndata photos = images("data/t.csv", prompt = "{PROMPT}", references = "caption")\n'
+
+
+@pytest.mark.parametrize(
+    ("tokens", "wanted"),
+    [
+        ('predicting("circle")', lambda states, start: states[start + 1]),
+        ('at("circle")', lambda states, start: states[start + 2]),
+        ('before("circle")', lambda states, start: states[start : start + 2].mean(0)),
+        ("generated", lambda states, start: states[start:].mean(0)),
+        ("last", lambda states, start: states[-1]),
+        ("index(0)", lambda states, start: states[start]),
+        ('predicting(["red", "blue"])', lambda states, start: states[start]),
+        ('predicting("a")', lambda states, start: states[start - 1]),
+    ],
+)
+def test_states_while_reading_a_caption(run: Any, place: Path, plain: Any, tokens: str, wanted: Any) -> None:
+    text = f"activations acts = capture(m, photos, layers = 0..1, tokens = {tokens}, during = reference)"
+    found = run(text, "acts", head=REFERRED)["acts"]["states"]
+    for i in range(COUNT):
+        states, _, start = with_caption(place, plain, i)
+        taken = wanted(states, start)
+        np.testing.assert_allclose(found[i], taken, atol=3e-5 * np.abs(states).max())
+
+
+def test_words_are_whole_and_the_first_counts(run: Any, place: Path) -> None:
+    """`red` is no part of another word; rows without any of the words are left out and counted."""
+    text = 'activations acts = capture(m, photos, layers = 0, tokens = predicting(["RED", "re"]), during = reference)'
+    found = run(text, "acts", head=REFERRED)
+    states = found["acts"]["states"]
+    assert [bool(row.any()) for row in states] == [bool(i % 2) for i in range(COUNT)]
+    assert any("holds 3 of 7 texts" in str(d.message) for d in found.diagnostics)
+
+
+def test_references_after_plain_prompts(run: Any, place: Path, plain: Any) -> None:
+    head = 'model m = hf("llava")\ndata rows = csv("data/t.csv", text = "asked", references = "caption")\n'
+    text = 'activations acts = capture(m, rows, layers = 0, tokens = predicting("circle"), during = reference)'
+    found = run(text, "acts", head=head)["acts"]["states"]
+    for i in range(3):
+        ids = plain[1].tokenizer(f"{QUESTIONS[i % 3]} a {'red' if i % 2 else 'blue'} circle", return_tensors="pt")
+        wanted = blocks(plain[0], **ids)[-2, 0]
+        np.testing.assert_allclose(found[i, 0], wanted, atol=3e-5 * np.abs(wanted).max())
+
+
+def test_a_reference_that_is_not_named(program: Any) -> None:
+    with pytest.raises(SteerlangError) as refused:
+        program("activations acts = capture(m, photos, layers = 0, during = reference)")
+    assert refused.value.diagnostics[0].code.id == "SL455"

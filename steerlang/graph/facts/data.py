@@ -17,6 +17,7 @@ from steerlang.data import (
 )
 from steerlang.data.classes import in_order
 from steerlang.data.demonstrations import passing
+from steerlang.data.images import exists
 from steerlang.data.templates import in_text
 from steerlang.diagnostics import codes
 from steerlang.diagnostics.suggest import did_you_mean
@@ -84,10 +85,13 @@ def read_data(
     if not kept:
         help = "loosen `where`" if options.where else ""
         return (Trouble(codes.EMPTY_DATA, f"no row of `{name}` is left", (help,) if help else (), place=str(path)),)
-    lost = bad_images(path, name, rows) if "image" in columns else None
+    skips = options.broken == "skip"
+    lost = bad_images(path, name, rows) if "image" in columns and not skips else None
     if lost is not None:
         return (lost,)
     images = tuple(str(row["image"]) for row in rows) if "image" in columns else ()
+    if skips:  # those that are not there have no contents
+        images = tuple(image for image in images if exists(path.parent / image))
     labels = labels_of(passing(table.rows, options), columns)
     return DataFacts(
         path, name, format, table.columns, table.row_count, kept, rows[:shown], labels,

@@ -8,7 +8,7 @@ from .base import Data, ParameterType, Value, Words
 from .depth import Layers, names_layers
 from .many import AxisOf, ListOf, Single, Spread
 from .options import Choice, Methods, Selector, not_an_option
-from .scalars import Flag, Number, Text
+from .scalars import Flag, Number, Text, TextOr
 
 __all__ = [
     "AxisOf",
@@ -24,6 +24,7 @@ __all__ = [
     "Single",
     "Spread",
     "Text",
+    "TextOr",
     "Value",
     "Words",
     "names_layers",

@@ -102,7 +102,7 @@ class Data(ParameterType):
 
 
 def _data_help(given: Type, wanted: tuple[Type, ...]) -> str:
-    if wanted == (TEXTS,):
+    if TEXTS in wanted:
         return f'this holds {given}: read one column with `text = "…"`'
     return 'name the two columns where the data is read: `source = "…", target = "…"`'
 

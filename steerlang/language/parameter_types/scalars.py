@@ -13,7 +13,7 @@ from steerlang.syntax import tree
 
 if TYPE_CHECKING:
     from steerlang.language.scope import Scope
-from .base import ParameterType, wrong
+from .base import ParameterType, Value, wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,16 @@ class Text(ParameterType):
         if TEXT.accepts(given.type) or (self.optional and given.type == NONE):
             return given
         return wrong(scope, given, self.phrase)
+
+
+@dataclass(frozen=True, slots=True)
+class TextOr(Value):
+    """A text, or a value of one of some other types: `TextOr((TEXT, TEXTS))`. A bare word was meant to be a text."""
+
+    def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
+        if isinstance(expr, tree.Name) and not scope.defines(expr.id):
+            return Text().check(expr, scope)
+        return Value.check(self, expr, scope)
 
 
 @dataclass(frozen=True, slots=True)
