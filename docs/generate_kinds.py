@@ -29,9 +29,9 @@ def kinds_page(found: Registry, anchors: Mapping[str, str]) -> str:
         "",
         NOTICE,
         "",
-        "A definition is `KIND NAME = EXPRESSION`. The kind says what the expression must give; a value of another kind",
-        "is an error that names the right one. Functions stand on [their own page](functions.md), how definitions are",
-        "written in [the language](language.md#kinds).",
+        "A definition is `KIND NAME = EXPRESSION`. The kind says what the expression must give; a value of another",
+        "kind is an error that names the right one. Functions stand on [their own page](functions.md), how definitions",
+        "are written in [the language](language.md#kinds).",
         "",
         *table(("kind", "value", "runs because it was written", "can be imported"), map(_row, found.kinds.values())),
     ]

@@ -26,8 +26,8 @@ def schemas_page() -> str:
         NOTICE,
         "",
         "Everything that steerlang prints for other programs has a published JSON Schema (2020-12). `steerlang schema",
-        "NAME` prints it, and every output is validated against it in the tests. Keys may be added within a version, so",
-        "ignore those you do not know; a key that is removed or changes its meaning is a new version.",
+        "NAME` prints it, and every output is validated against it in the tests. Keys may be added within a version,",
+        "so ignore those you do not know; a key that is removed or changes its meaning is a new version.",
         "",
         *table(("file", "of", "printed by"), (_file(name) for name in FILES)),
         "",
@@ -59,8 +59,8 @@ def _section(schema: Mapping[str, Any]) -> Iterator[str]:
             yield from ("### Keys of every document", "", part["description"], "", *_keys(part))
     for name, part in parts.items():
         if name.startswith(DOCUMENT):
-            yield from ("", f"### {name.removeprefix(DOCUMENT)}", "", f"`format` is `{name}`. {part.get('description', '')}".strip())
-            yield from ("", *_keys(_merged(part, parts)))
+            words = f"`format` is `{name}`. {part.get('description', '')}".strip()
+            yield from ("", f"### {name.removeprefix(DOCUMENT)}", "", words, "", *_keys(_merged(part, parts)))
     others = [name for name in parts if not name.startswith(DOCUMENT) and name != "envelope"]
     for name in others:
         yield from ("", f"### Object: {name}", "", *_words(parts[name]), *_keys(parts[name]))

@@ -24,7 +24,8 @@ _FENCED = re.compile(r"^( *)(```+|~~~+).*?^\1\2\s*$", re.MULTILINE | re.DOTALL)
 _SAID = re.compile(r"^<!-- \w+: .* -->\n", re.MULTILINE)  # what tests read; see blocks.py
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 _ADDRESS = re.compile(r"[a-z]+:|#|//")
-_SHOWN = {".steer": "steer", ".lark": "text", ".yml": "yaml", ".toml": "toml"}  # as pages; with the language of the fence
+# Shown as pages, as code of this language.
+_SHOWN = {".steer": "steer", ".lark": "text", ".yml": "yaml", ".toml": "toml"}
 
 
 def on_config(config: Any) -> Any:

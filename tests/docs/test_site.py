@@ -96,8 +96,8 @@ def test_broken_links_and_anchors_stop_the_build(tmp_path: Path) -> None:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=LEFT if name != "docs" else None)
     shutil.copy(ROOT / "mkdocs.yml", tmp_path)
     page = tmp_path / "docs" / "inspect.md"
-    page.write_text(page.read_text(encoding="utf-8") + "\n[a](none.md) [b](language.md#none) [c](../specs/none.steer)\n",
-                    encoding="utf-8")
+    broken = "\n[a](none.md) [b](language.md#none) [c](../specs/none.steer)\n"
+    page.write_text(page.read_text(encoding="utf-8") + broken, encoding="utf-8")
     done = build(tmp_path, tmp_path / "site")
     assert done.returncode == 1
     told = [line for line in done.stderr.splitlines() if line.startswith("WARNING")]
