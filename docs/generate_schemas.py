@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,15 @@ from typing import Any
 from tables import NOTICE, table
 
 SCHEMAS = Path(__file__).parent.parent / "grammar" / "schemas"
-DOCUMENT = "steerlang."  # how the definitions of whole documents are called
-# Files of which each definition is a document of its own; the others have one form.
-FILES: Mapping[str, str] = {
-    "outputs.v1.json": "`--format json`",
-    "lock.v1.json": "Lock files",
+# How the definitions of whole documents and lines are called, and the key that says which one it is.
+DOCUMENTS = {"steerlang.": "format", "event.": "type"}
+EVERY = {"envelope": "Keys of every document", "line": "Keys of every line"}
+# The published files: the heading of each, and what its objects are called.
+FILES: Mapping[str, tuple[str, str]] = {
+    "outputs.v1.json": ("JSON documents", "Object"),
+    "events.v1.json": ("JSON lines", "Object of a line"),
+    "gitlab.v1.json": ("Reports for GitLab", "Object of a report"),
+    "lock.v1.json": ("Lock files", "Object of a lock file"),
 }
 
 
@@ -34,9 +39,9 @@ def schemas_page() -> str:
         "Programs themselves, in their [YAML and JSON form](yaml.md), have",
         "[steerlang.schema.json](../grammar/steerlang.schema.json) (`steerlang schema program`).",
     ]
-    for name, title in FILES.items():
-        lines += ["", f"## {title}", "", *_section(_read(name))]
-    return "\n".join(lines) + "\n"
+    for name, (title, noun) in FILES.items():
+        lines += ["", f"## {title}", "", *_section(_read(name), noun)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -48,22 +53,27 @@ def _file(name: str) -> tuple[str, ...]:
     return (f"[{name}](../grammar/schemas/{name})", _read(name)["title"], f"`steerlang schema {name.split('.')[0]}`")
 
 
-def _section(schema: Mapping[str, Any]) -> Iterator[str]:
+def _section(schema: Mapping[str, Any], noun: str) -> Iterator[str]:
     parts: Mapping[str, Any] = schema.get("$defs", {})
     if "description" in schema:
         yield from (schema["description"], "")
     if "properties" in schema:
-        yield from _keys(schema)
+        yield from _keys(schema, noun)
+    for name, title in EVERY.items():
+        if name in parts:
+            yield from (f"### {title}", "", parts[name]["description"], "", *_keys(parts[name], noun))
     for name, part in parts.items():
-        if name == "envelope":
-            yield from ("### Keys of every document", "", part["description"], "", *_keys(part))
+        for start, key in DOCUMENTS.items():
+            if name.startswith(start):
+                yield from _document(name.removeprefix(start), name if key == "format" else name[len(start) :], key)
+                yield from (f"{part.get('description', '')}", "", *_keys(_merged(part, parts), noun, known=(key,)))
     for name, part in parts.items():
-        if name.startswith(DOCUMENT):
-            words = f"`format` is `{name}`. {part.get('description', '')}".strip()
-            yield from ("", f"### {name.removeprefix(DOCUMENT)}", "", words, "", *_keys(_merged(part, parts)))
-    others = [name for name in parts if not name.startswith(DOCUMENT) and name != "envelope"]
-    for name in others:
-        yield from ("", f"### Object: {name}", "", *_words(parts[name]), *_keys(parts[name]))
+        if not name.startswith(tuple(DOCUMENTS)) and name not in EVERY:
+            yield from ("", f"### {noun}: {name}", "", *_words(part), *_keys(part, noun))
+
+
+def _document(title: str, value: str, key: str) -> Iterator[str]:
+    yield from ("", f"### {title}", "", f"`{key}` is `{value}`.")
 
 
 def _words(part: Mapping[str, Any]) -> Iterator[str]:
@@ -78,34 +88,32 @@ def _merged(part: Mapping[str, Any], parts: Mapping[str, Any]) -> Mapping[str, A
     return {**base, **part, "properties": {**base.get("properties", {}), **part.get("properties", {})}}
 
 
-def _keys(part: Mapping[str, Any]) -> list[str]:
+def _keys(part: Mapping[str, Any], noun: str, known: tuple[str, ...] = ()) -> list[str]:
     required = part.get("required", ())
     rows = [
-        (f"`{key}`", _type(value), "" if key in required else "optional", value.get("description", ""))
+        (f"`{key}`", _type(value, noun), "" if key in required else "optional", value.get("description", ""))
         for key, value in part.get("properties", {}).items()
+        if key not in known
     ]
     return table(("key", "type", "", "meaning"), rows) if rows else []
 
 
-def _type(value: Mapping[str, Any]) -> str:
+def _type(value: Mapping[str, Any], noun: str) -> str:
     """The type of a value in a few words."""
     if "$ref" in value:
-        return f"[{_called(value['$ref'])}](#object-{_called(value['$ref'])})"
-    if "anyOf" in value or "oneOf" in value:
-        return " or ".join(_type(v) for v in value.get("anyOf", value.get("oneOf")))
+        name = value["$ref"].rpartition("/")[2]
+        return f"[{name}](#{noun.lower().replace(' ', '-')}-{name})"
+    if "anyOf" in value:
+        return " or ".join(_type(v, noun) for v in value["anyOf"])
     if "enum" in value:
         return ", ".join(f"`{json.dumps(v)}`" for v in value["enum"])
     if "const" in value:
         return f"`{json.dumps(value['const'])}`"
     kind = value.get("type", "anything")
     if kind == "array":
-        return f"list of {_type(value['items'])}" if value.get("items") else "list"
+        return f"list of {_type(value['items'], noun)}" if value.get("items") else "list"
     if kind == "object" and isinstance(value.get("additionalProperties"), dict):
-        return f"object of {_type(value['additionalProperties'])}"
+        return f"object of {_type(value['additionalProperties'], noun)}"
     if kind == "object" and value.get("properties"):
         return f"object of {', '.join(f'`{key}`' for key in value['properties'])}"
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
-
-
-def _called(reference: str) -> str:
-    return reference.rpartition("/")[2]
