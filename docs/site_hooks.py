@@ -23,6 +23,7 @@ BESIDE = "repository"  # where files from outside `docs/` lie in the site
 _FENCED = re.compile(r"^( *)(```+|~~~+).*?^\1\2\s*$", re.MULTILINE | re.DOTALL)
 _SAID = re.compile(r"^<!-- \w+: .* -->\n", re.MULTILINE)  # what tests read; see blocks.py
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
+_CODE = re.compile(r"(?<!\[)`(SL\d{3})`(?!\])")
 _ADDRESS = re.compile(r"[a-z]+:|#|//")
 # Shown as pages, as code of this language.
 _SHOWN = {".steer": "steer", ".lark": "text", ".yml": "yaml", ".toml": "toml"}
@@ -54,7 +55,7 @@ def on_page_markdown(text: str, page: Any, config: Any, files: Any) -> str:
     """The text without what is said to tests, its links as they are in the site."""
     uri = page.file.src_uri
     place = ROOT / Path(uri).relative_to(BESIDE) if uri.startswith(f"{BESIDE}/") else DOCS / uri
-    return _outside_fences(_SAID.sub("", text), lambda part: _relinked(part, place.parent, uri))
+    return _outside_fences(_SAID.sub("", text), lambda part: _codes(_relinked(part, place.parent, uri), uri))
 
 
 def _targets(text: str, folder: Path) -> Iterator[Path]:
@@ -109,12 +110,23 @@ def _relinked(text: str, folder: Path, uri: str) -> str:
     return _LINK.sub(link, text)
 
 
+def _codes(text: str, uri: str) -> str:
+    """Codes of messages link to their pages."""
+
+    def link(match: re.Match[str]) -> str:
+        page = f"errors/{match.group(1)}.md"
+        there = uri != page and (DOCS / page).is_file()
+        return f"[{match.group()}]({os.path.relpath(page, os.path.dirname(uri) or '.')})" if there else match.group()
+
+    return _CODE.sub(link, text)
+
+
 LEXER = "steerlang.highlighting.pygments_lexer"
 
 
 def register_lexer() -> None:
     """Makes Pygments know `steer` where an older installation of the package does not name its lexer."""
-    from pygments.lexers import LEXERS, get_lexer_by_name
+    from pygments.lexers import LEXERS, _lexer_cache, get_lexer_by_name
     from pygments.util import ClassNotFound
 
     try:
@@ -124,3 +136,4 @@ def register_lexer() -> None:
             found = import_module(LEXER).SteerLexer
             names = (found.name, tuple(found.aliases), tuple(found.filenames), tuple(found.mimetypes))
             LEXERS[found.__name__] = (LEXER, *names)
+            _lexer_cache[found.name] = found

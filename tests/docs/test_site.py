@@ -91,6 +91,12 @@ def test_programs_that_pages_link_to_are_pages(site: Path) -> None:
 
 
 @pytest.mark.slow
+def test_programs_are_highlighted(site: Path) -> None:
+    pytest.importorskip("steerlang.highlighting")
+    assert re.search(r'<span class="kd">vector</span>', (site / "index.html").read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
 def test_broken_links_and_anchors_stop_the_build(tmp_path: Path) -> None:
     for name in ("docs", "specs", "grammar", ".github"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=LEFT if name != "docs" else None)
@@ -114,6 +120,12 @@ def test_links_out_of_the_docs_lead_into_the_site() -> None:
     assert linked("[m](../.github/problem-matcher.json)", "ci.md") == "[m](repository/github/problem-matcher.json)"
     for same in ("[l](language.md#sites)", "[h](#here)", "[w](https://arxiv.org/abs/1)", "[n](../none.steer)"):
         assert linked(same, "yaml.md") == same
+
+
+def test_codes_link_to_their_pages() -> None:
+    text = "`SL201`, [`SL201`](x), `SL999`"
+    assert site_hooks._codes(text, "methods/pca.md") == "[`SL201`](../errors/SL201.md), [`SL201`](x), `SL999`"
+    assert site_hooks._codes("`SL201`", "errors/SL201.md") == "`SL201`"
 
 
 def test_fences_stay_as_they_are() -> None:
