@@ -2,6 +2,7 @@
 
     <!-- steer: run -->                    a whole program that is checked and run
     <!-- steer: run, file polite.steer --> the same, and later blocks of the page find it under this name
+    <!-- steer: run, slow -->              a program that is run among the slow tests
     <!-- steer: same specs/x.steer -->     the text of that file
     <!-- steer: part -->                   definitions, checked after those of `PRELUDE` they lack
     <!-- steer: errors SL411 SL302 -->     a program with exactly these errors; `warnings SL711` likewise

@@ -1,6 +1,7 @@
-"""Write what is derived from the code: `functions.md`, `errors.md`, and the JSON Schema in `grammar/`.
+"""Write what is derived from the code: the reference of functions, kinds, verbs, messages and output schemas, and the
+JSON Schema in `grammar/`.
 
-python docs/generate.py            writes both pages
+python docs/generate.py            writes the pages
 python docs/generate.py --check    writes nothing; exits with 1 when a page is not current
 """
 
@@ -12,6 +13,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from generate_cli import cli_page
+from generate_kinds import kinds_page
+from generate_schemas import schemas_page
+from tables import NOTICE, sentence, table
+
 from steerlang.diagnostics.codes import Code, Severity, all_codes
 from steerlang.functions import registry
 from steerlang.functions.selectors import SITES, TOKENS_READ, TOKENS_STEERED
@@ -22,7 +28,6 @@ from steerlang.language.signature import Function, Method, MethodChoice, Operato
 from steerlang.language.types import Type
 
 HERE = Path(__file__).parent
-NOTICE = "<!-- Written by docs/generate.py from the code; changes made here are lost. -->"
 
 FAMILIES = {
     "parameters": "Values from outside. They stand as the value of a `param`.",
@@ -91,7 +96,7 @@ def functions_page() -> str:
         "",
         "## Kinds",
         "",
-        *_table(("kind", "value", "example"), (_kind(k, found) for k in found.kinds.values())),
+        *table(("kind", "value", "example"), (_kind(k, found) for k in found.kinds.values())),
     ]
     for family, functions in groupby(found.functions.values(), key=lambda f: f.family):
         lines += ["", f"## {TITLES.get(family, family.capitalize())}"]
@@ -132,7 +137,7 @@ def _functions(alike: list[Function]) -> Iterator[str]:
         yield ""
         yield f"All give {_result(function)}." + _version(function.version)
     else:
-        yield f"{_sentence(function.help)} Gives {_result(function)}." + _version(function.version)
+        yield f"{sentence(function.help)} Gives {_result(function)}." + _version(function.version)
     if function.source:
         yield ""
         yield f"Source: {function.source}."
@@ -167,7 +172,7 @@ def _version(version: int) -> str:
 
 def _parameters(subjects: Iterable[Parameter], named: Iterable[Parameter]) -> list[str]:
     rows = [_row(p, "by position") for p in subjects] + [_row(p, "by name") for p in named]
-    return _table(("parameter", "given", "takes", "default", "meaning"), rows)
+    return table(("parameter", "given", "takes", "default", "meaning"), rows)
 
 
 def _row(parameter: Parameter, given: str) -> tuple[str, ...]:
@@ -213,7 +218,7 @@ def _method(parameter: Parameter, method: Method) -> Iterator[str]:
     formula = f" Formula: {method.formula}." if method.formula else ""
     yield f"#### `{parameter.name} = {method.name}`"
     yield ""
-    yield f"{_sentence(method.help)}{formula}{source} Version {method.version}."
+    yield f"{sentence(method.help)}{formula}{source} Version {method.version}."
     options = (*method.subjects, *method.parameters)
     if options:
         yield ""
@@ -229,7 +234,7 @@ def _operators(operators: Iterable[Operator]) -> list[str]:
         names = [t.phrase for t in op.operands]
         written = f"{op.symbol} {names[0]}" if len(names) == 1 else f"{names[0]} {op.symbol} {names[1]}"
         rows.setdefault((op.symbol, op.result.phrase), []).append(written)
-    return _table(
+    return table(
         ("operator", "between", "gives"),
         ((f"`{symbol}`", "; ".join(written), result) for (symbol, result), written in rows.items()),
     )
@@ -252,7 +257,7 @@ def errors_page() -> str:
     ]
     for prefix, codes in groupby(all_codes().values(), key=lambda c: c.id[:3]):
         lines += ["", f"## {CODE_FAMILIES[prefix]} ({prefix}xx)", ""]
-        lines += _table(("code", "name", "", "meaning"), (_code(c) for c in codes))
+        lines += table(("code", "name", "", "meaning"), (_code(c) for c in codes))
     return "\n".join(lines) + "\n"
 
 
@@ -261,27 +266,29 @@ def _code(code: Code) -> tuple[str, ...]:
     return (f"[`{code.id}`](errors/{code.id}.md)", f"`{code.slug}`", severity, code.summary)
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    lines = [_line(head), _line(tuple("---" for _ in head))]
-    return [*lines, *(_line(row) for row in rows)]
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(".") + "."
-
-
 def schema_file() -> str:
     """The JSON Schema of the YAML and JSON form."""
     return to_json(program_schema(registry()))
 
 
+def kinds() -> str:
+    """The kinds, with links to the functions as the page of functions has them."""
+    found = registry()
+    anchors: dict[str, str] = {}
+    for _, alike in groupby(found.functions.values(), key=lambda f: (f.family, _sameness(f))):
+        names = [f.name for f in alike]
+        anchors.update(dict.fromkeys(names, "-".join(names)))
+    return kinds_page(found, anchors)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
-    "functions.md": functions_page, "errors.md": errors_page, "../grammar/steerlang.schema.json": schema_file,
-}  # fmt: skip
+    "functions.md": functions_page,
+    "kinds.md": kinds,
+    "cli.md": cli_page,
+    "errors.md": errors_page,
+    "schemas.md": schemas_page,
+    "../grammar/steerlang.schema.json": schema_file,
+}
 
 
 def outdated() -> list[str]:

@@ -7,12 +7,17 @@ from steerlang.functions import registry
 from steerlang.source import Source
 from steerlang.syntax import parse as parse_steer
 from steerlang.syntax import tree
-from steerlang.syntax.endings import form_of
+from steerlang.syntax.endings import form_in, form_of
 
 
 def parse(source: Source) -> tuple[tree.Program, list[Diagnostic]]:
     """The tree of a program, whatever its form."""
-    return parse_as(source, form_of(source.path or source.name))
+    return parse_as(source, form_of_source(source))
+
+
+def form_of_source(source: Source) -> str:
+    """The form that the name of the file says, or, of what was read from no file, the text."""
+    return form_of(source.path) if source.path else form_in(source.text)
 
 
 def parse_as(source: Source, form: str) -> tuple[tree.Program, list[Diagnostic]]:

@@ -11,6 +11,7 @@ from steerlang.diagnostics import Diagnostic, codes, error
 from steerlang.diagnostics.suggest import did_you_mean
 from steerlang.language.compiling import Compiled
 from steerlang.source import Source
+from steerlang.syntax.endings import form_in
 
 from .compiling import compile_file, compile_text, facts_of
 from .settings import Settings, SteerlangError
@@ -40,9 +41,14 @@ def check_text(
     parameters: Mapping[str, object] | None = None,
     settings: Settings | None = None,
     name: str = "<text>",
+    form: str | None = None,
 ) -> Compiled:
-    """Check a program given as text; relative paths in it start at `folder`, and messages call it `name`."""
-    source = Source(name, text, str(Path(folder).absolute() / "text.steer"))
+    """Check a program given as text; relative paths in it start at `folder`, and messages call it `name`.
+
+    `form` is `steer`, `yaml` or `json`; left out, the text says which.
+    """
+    ending = {"yaml": ".yaml", "json": ".json"}.get(form or form_in(text), "")
+    source = Source(name, text, str(Path(folder).absolute() / f"text.steer{ending}"))
     return compile_text(source, parameters or {}, settings or Settings(), hashing=False)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 FORMATS = ("text", "json")
 # Verbs whose result is diagnostics have these as well.
-REPORT_FORMATS = (*FORMATS, "concise", "github", "sarif", "junit")
+REPORT_FORMATS = (*FORMATS, "jsonl", "concise", "github", "gitlab", "sarif", "junit")
+# What standard output holds with these is read by a program, as a whole or line by line.
+DOCUMENTS = ("json", "jsonl", "gitlab", "sarif", "junit")
 # Graphs are drawn in these as well.
 DRAWING_FORMATS = (*FORMATS, "dot", "mermaid", "svg")
 COLORS = ("auto", "always", "never")

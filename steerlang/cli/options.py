@@ -68,7 +68,8 @@ def output_options(function: F) -> F:
 
 def report_options(function: F) -> F:
     """`output_options` with the formats that CI reads."""
-    words = "What is printed: text; exactly one document (json, sarif, junit); one line each (concise); annotations."
+    words = ("What is printed: text; exactly one document (json, gitlab, sarif, junit); one line each (concise, "
+             "jsonl); annotations (github).")
     return _output_options(function, REPORT_FORMATS, words)
 
 

@@ -11,7 +11,7 @@ import click
 
 from steerlang.diagnostics import codes, error
 
-from .arguments import Output
+from .arguments import DOCUMENTS, Output
 from .exit_codes import ExitCode
 from .failures import Failed
 from .options import F, gather
@@ -19,6 +19,8 @@ from .streams import Streams, is_terminal
 
 if TYPE_CHECKING:
     from steerlang.engine.events import EventSink
+
+    from .views import View
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,18 @@ def events_option(function: F) -> F:
 
 
 @contextmanager
-def follow(following: Following, output: Output, streams: Streams) -> Iterator[EventSink]:
+def follow(following: Following, output: Output, view: View) -> Iterator[EventSink]:
     """The sink for one run; files are closed and the terminal is as before afterwards."""
     from steerlang.engine.sinks import FanOut
 
     with ExitStack() as stack:
         sinks: list[EventSink] = []
         if not output.quiet:
-            sinks.append(_shown(streams, stack))
+            sinks.append(_shown(view.streams, stack))
+        if view.live is not None:
+            sinks.append(view.live)
         if following.events is not None:
-            sinks.append(_lines(following.events, output, streams, stack))
+            sinks.append(_lines(following.events, output, view.streams, stack))
         yield FanOut(sinks)
 
 
@@ -66,8 +70,9 @@ def _lines(path: str, output: Output, streams: Streams, stack: ExitStack) -> Eve
     from steerlang.engine.sinks import JsonLinesSink, NoSink
 
     if path == "-":
-        if output.format == "json":
-            raise Failed([error(codes.USAGE, None, "`--events -` and `--format json` both want standard output",
+        if output.format in DOCUMENTS and output.file is None:
+            both = f"`--events -` and `--format {output.format}` both want standard output"
+            raise Failed([error(codes.USAGE, None, both,
                                 place="--events -", help="write the events to a file: `--events events.jsonl`")],
                          ExitCode.USAGE)
         stream = streams.out.stream

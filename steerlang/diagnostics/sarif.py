@@ -90,13 +90,13 @@ def _result(d: Diagnostic, rule: int, seen: Counter[str]) -> dict[str, Any]:
         "ruleId": d.code.id,
         "ruleIndex": rule,
         "level": LEVELS[d.severity],
-        "message": {"text": _words(d)},
+        "message": {"text": words(d)},
         # Code scanning goes by `primaryLocationLineHash`; the number tells equal ones apart.
         "partialFingerprints": {"primaryLocationLineHash": f"{mark}:{seen[mark]}"},
     }
     if d.primary is not None:
         result["locations"] = [_location(d.primary)]
-    elif d.place and _is_file(d.place):
+    elif d.place and is_file(d.place):
         result["locations"] = [{"physicalLocation": {"artifactLocation": _artifact(_file_of(d.place))}}]
     if d.secondary:
         result["relatedLocations"] = [{"id": i, **_location(label)} for i, label in enumerate(d.secondary)]
@@ -105,7 +105,8 @@ def _result(d: Diagnostic, rule: int, seen: Counter[str]) -> dict[str, Any]:
     return result
 
 
-def _words(d: Diagnostic) -> str:
+def words(d: Diagnostic) -> str:
+    """The message with its notes and help, as lines."""
     place = f"{d.place}: " if d.primary is None and d.place else ""
     helps = d.help or tuple(fix.title for fix in d.fixes)
     return "\n".join([f"{place}{d.message}", *(f"note: {n}" for n in d.notes), *(f"help: {h}" for h in helps)])
@@ -143,7 +144,7 @@ def _file_of(place: str) -> str:
     return _LINE.sub("", place)
 
 
-def _is_file(place: str) -> bool:
+def is_file(place: str) -> bool:
     """Whether a place that is not in a program is a file, rather than an option or a verb."""
     try:
         return Path(_file_of(place)).is_file()

@@ -9,9 +9,10 @@ from datetime import datetime, timezone
 from typing import Any, ClassVar, Protocol
 
 from steerlang.diagnostics import Diagnostic
+from steerlang.diagnostics.json import diagnostic_json
 from steerlang.graph.node import Json
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,17 +200,11 @@ class DiagnosticEvent(Event):
         return f"{self.diagnostic.severity.value}[{self.diagnostic.code.id}]: {self.diagnostic.message}"
 
     def document(self) -> dict[str, Json]:
-        d = self.diagnostic
-        place: dict[str, Json] = {"file": d.place, "line": None, "column": None}
-        if d.primary is not None:
-            first = d.primary.span.first
-            place = {"file": d.primary.span.source.name, "line": first.line, "column": first.column}
-        return {
-            **super().document(), "diagnostic": {
-                "code": d.code.id, "slug": d.code.slug, "severity": d.severity.value, "message": d.message, **place,
-                "notes": list(d.notes), "help": list(d.help),
-            },
-        }
+        first = self.diagnostic.primary.span.first if self.diagnostic.primary is not None else None
+        place: dict[str, Json] = {"line": None, "column": None}
+        if first is not None:
+            place = {"line": first.line, "column": first.column}
+        return {**super().document(), "diagnostic": {**diagnostic_json(self.diagnostic), **place}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +229,21 @@ class Summary(Event):
 
     def document(self) -> dict[str, Json]:
         return {**super().document(), "extra": dict(self.extra)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class End(Event):
+    """The last line of `--format jsonl`: how the verb ended, whatever happened before."""
+
+    type: ClassVar[str] = "end"
+    exit_code: int
+    errors: int
+    warnings: int
+    traceback: str | None = None
+
+    @property
+    def message(self) -> str:
+        return f"exit code {self.exit_code}: {count(self.errors, 'error')}, {count(self.warnings, 'warning')}"
 
 
 def count(number: int, noun: str) -> str:

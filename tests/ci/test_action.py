@@ -129,6 +129,17 @@ def test_hooks_are_commands(hook: dict[str, Any], repository: Path, monkeypatch:
         assert not re.search(hook["files"], "specs/good.steer.lock")
 
 
+def test_hooks_get_programs_that_they_take(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository)
+    CliRunner().invoke(cli, ["convert", "specs/good.steer", "--to", "yaml", "-o", "specs/other.steer.yaml"])
+    for hook in (h for h in HOOKS if h.get("pass_filenames", True)):
+        if re.search(hook["files"], "specs/other.steer.yaml"):
+            assert CliRunner().invoke(cli, [*hook["entry"].split()[1:], "specs/other.steer.yaml"]).exit_code == 0
+    assert [h["id"] for h in HOOKS if re.search(h.get("files", ""), "specs/other.steer.yaml")] == [
+        "steerlang-validate", "steerlang-lock-check",
+    ]
+
+
 def test_the_matcher_reads_concise_lines(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository)
     matcher = json.loads((ROOT / ".github" / "problem-matcher.json").read_text(encoding="utf-8"))
@@ -143,7 +154,10 @@ def test_the_matcher_reads_concise_lines(repository: Path, monkeypatch: pytest.M
 
 def test_the_workflow_on_the_page_fits_the_action() -> None:
     page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
-    configuration, workflow = (yaml.safe_load(b) for b in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    blocks = [yaml.safe_load(b) for b in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    configuration, workflow, gitlab = blocks
     assert {h["id"] for h in configuration["repos"][0]["hooks"]} == {h["id"] for h in HOOKS}
     steps = workflow["jobs"]["steer"]["steps"]
     assert set(steps[-1]["with"]) <= set(ACTION["inputs"])
+    report = gitlab["steer"]["artifacts"]["reports"]["codequality"]
+    assert any(line.endswith(f"--format gitlab --output-file {report}") for line in gitlab["steer"]["script"])

@@ -93,7 +93,7 @@ def test_what_a_run_prints_is_not_read_as_commands(steer: Steer, folder: Path) -
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("form", ["json", "sarif", "junit"])
+@pytest.mark.parametrize("form", ["json", "gitlab", "sarif", "junit"])
 @pytest.mark.parametrize("program", ["bad.steer", "good.steer", "none.steer"])
 @pytest.mark.parametrize("verb", ["validate", "run"])
 def test_a_document_in_a_file_and_text_on_the_terminal(form: str, program: str, verb: str, steer: Steer) -> None:
@@ -122,7 +122,7 @@ def test_the_file_of_a_usage_error(steer: Steer) -> None:
     assert json.loads(Path("found").read_text(encoding="utf-8"))["diagnostics"][0]["code"] == "SL631"
 
 
-@pytest.mark.parametrize("form", ["github", "sarif", "junit", "concise"])
+@pytest.mark.parametrize("form", ["github", "gitlab", "sarif", "junit", "concise", "jsonl"])
 def test_nothing_heavy_is_loaded(form: str, folder: Path) -> None:
     code = (
         "import sys\nfrom steerlang.cli.main import cli\n"

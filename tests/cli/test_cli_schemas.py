@@ -55,7 +55,14 @@ COMMANDS = [
     ("lock", "--check", "good.steer"), ("explain", "SL201"), ("explain", "SL999"),
     ("cache", "ls"), ("cache", "verify"), ("cache", "gc"),
     ("cache", "where"), ("doctor",), ("rnu",), ("validate", "--frmat"), (),
+    ("convert", "good.steer", "--to", "yaml"), ("convert", "bad.steer", "--to", "json", "-o", "bad.steer.json"),
+    ("graph", "good.steer"), ("graph", "good.steer", "--full"), ("explain", "good.steer"),
+    ("init", "new"), ("init", "new/sub", "--template", "merge"), ("migrate", "."), ("schema", "lock"),
+    ("schema", "program"), ("completion", "fish"), ("diff", "good.steer", "ugly.steer"),
+    ("diff", "good.steer", "good.steer"),
 ]
+# Verbs whose documents need models or vectors: tests of their own, below.
+ELSEWHERE = {"steerlang.inspect", "steerlang.verify", "steerlang.diff"}
 
 
 def test_the_schemas_are_schemas() -> None:
@@ -72,6 +79,27 @@ def test_documents_are_of_the_schema(arguments: tuple[str, ...], steer: Steer) -
 @pytest.mark.usefixtures("folder")
 def test_a_fmt_of_standard_input(steer: Steer) -> None:
     CHECKER.validate(json.loads(steer("fmt", "-", "--format", "json", input="steerlang 1\nlet a=1\n").stdout))
+
+
+@pytest.mark.usefixtures("folder")
+def test_every_document_has_a_schema_and_is_tried(steer: Steer) -> None:
+    found = {json.loads(steer(*arguments, "--format", "json").stdout)["format"] for arguments in COMMANDS}
+    published = {name for name in SCHEMA["$defs"] if name.startswith("steerlang.")}
+    assert found | ELSEWHERE == published
+    chosen = {part["if"]["properties"]["format"]["const"] for part in SCHEMA["allOf"] if "if" in part}
+    assert chosen == published
+
+
+def test_what_checks_exports(steer: Steer, tmp_path: Path) -> None:
+    (tmp_path / "receipt.json").write_text("{}", encoding="utf-8")
+    CHECKER.validate(json.loads(steer("verify", str(tmp_path), "--format", "json").stdout))
+
+
+def test_programs_compared_by_meaning(steer: Steer) -> None:
+    names = [str(SPECS / name) for name in ("quickstart.steer", "quickstart_controls.steer")]
+    document = json.loads(steer("diff", *names, "--format", "json").stdout)
+    CHECKER.validate(document)
+    assert document["changed"]
 
 
 def test_plans_of_a_real_program(steer: Steer) -> None:

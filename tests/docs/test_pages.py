@@ -24,6 +24,7 @@ import generate  # noqa: E402
 import outputs  # noqa: E402
 
 PROGRAMS = [b for p in page_blocks.pages() for b in page_blocks.blocks(p) if b.language == "steer"]
+RUNNING = [pytest.param(b, marks=[pytest.mark.slow] if "slow" in b.said else []) for b in PROGRAMS if "run" in b.said]
 PYTHON_PAGES = [p for p in page_blocks.pages() if any(b.language == "python" for b in page_blocks.blocks(p))]
 SPEC_FILES = sorted(p for room in (SPECS, SPECS / "methods", SPECS / "weights") for p in room.glob("*.steer"))
 HAS_MODEL = all((SPECS / "models" / n / "model.safetensors").exists() for n in ("courtesy", "courtesy-formal"))
@@ -68,7 +69,7 @@ def _folder_of(block: page_blocks.Block) -> Path:
 
 
 @needs_model
-@pytest.mark.parametrize("block", [b for b in PROGRAMS if "run" in b.said], ids=str)
+@pytest.mark.parametrize("block", RUNNING, ids=str)
 def test_programs_run(block: page_blocks.Block, work: Path, settings: Settings) -> None:
     folder = work / "methods" if '"../' in block.text else work
     path = folder / block.said.get("file", ("page.steer",))[0]

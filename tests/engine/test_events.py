@@ -7,7 +7,9 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from steerlang.diagnostics import codes, error
@@ -16,6 +18,7 @@ from steerlang.engine.progress import ProgressSink
 from steerlang.engine.sinks import FanOut, JsonLinesSink, ListSink, NoSink, PlainSink
 from steerlang.source import Source, Span
 
+SCHEMA = Path(__file__).parents[2] / "grammar" / "schemas" / "events.v1.json"
 PLACE = Span(Source("a.steer", "steerlang 1\nmodel base"), 18, 22)
 EVENTS = [
     ev.RunStarted(version="0.1.0", program="a.steer", ts=0.0),
@@ -31,6 +34,7 @@ EVENTS = [
     ev.ArtifactWritten(label="file", path="out/x.gguf", bytes=5),
     ev.Summary(outcome="failed", done=1, cached=2, failed=1, skipped=1, seconds=7300.0),
     ev.LibrariesLoaded(seconds=4.25),
+    ev.End(exit_code=3, errors=1, warnings=0),
 ]
 MESSAGES = [
     "steerlang 0.1.0 runs a.steer", "3 nodes to run in 1 step, 2 cached",
@@ -38,7 +42,7 @@ MESSAGES = [
     "[1] 3 of 10 rows", "polite done in 0.42 s", "[1/1] capture polite done in 3 min 05 s",
     "replies failed: memory ran out (SL801)", "error[SL801]: memory ran out", "kinder does not hold: 0.3 >= 0.5",
     "file written to out/x.gguf", "failed in 2 h 01 min: 1 run, 2 cached, 1 failed, 1 skipped",
-    "libraries loaded in 4.2 s",
+    "libraries loaded in 4.2 s", "exit code 3: 1 error, 0 warnings",
 ]
 
 
@@ -63,12 +67,29 @@ def test_json_lines() -> None:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", d["ts"])
     assert documents[0] == {
         "type": "version", "ts": "1970-01-01T00:00:00.000Z", "message": MESSAGES[0], "version": "0.1.0",
-        "program": "a.steer", "format_version": "1.0",
+        "program": "a.steer", "format_version": "1.1",
     }
-    assert documents[8]["diagnostic"] == {
+    told = documents[8]["diagnostic"]
+    assert {name: told[name] for name in ("code", "slug", "severity", "message", "file", "line", "column")} == {
         "code": "SL801", "slug": "out-of-memory", "severity": "error", "message": "memory ran out", "file": "a.steer",
-        "line": 2, "column": 7, "notes": [], "help": ["use less"],
+        "line": 2, "column": 7,
     }
+    assert told["help"] == ["use less"]
+    assert told["range"]["end"] == {"line": 2, "column": 11, "offset": 22}
+
+
+def test_every_event_is_of_the_published_schema() -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    checker = jsonschema.Draft202012Validator(schema)
+    types = {name.removeprefix("event.") for name in schema["$defs"] if name.startswith("event.")}
+    assert types == {e.type for e in EVENTS}
+    for e in EVENTS:
+        document = json.loads(json.dumps(e.document()))
+        checker.validate(document)
+        named = {*schema["$defs"]["line"]["properties"], *schema["$defs"][f"event.{e.type}"]["properties"]}
+        assert set(document) <= named
+        for key in document:
+            assert not checker.is_valid({k: v for k, v in document.items() if k != key}), (e.type, key)
 
 
 def test_plain_lines_leave_progress_and_single_nodes_out() -> None:

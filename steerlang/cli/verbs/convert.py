@@ -46,7 +46,8 @@ class Converted:
 @click.command("convert")
 @click.argument("path", metavar="FILE")
 @click.option("--to", "to", type=click.Choice(FORMS), required=True, help="The form to write.")
-@click.option("--from", "given", type=click.Choice(FORMS), help="The form of FILE; else its name says it.")
+@click.option("--from", "given", type=click.Choice(FORMS),
+              help="The form of FILE; else its name says it, for standard input the text.")
 @click.option("-o", "--output", "target", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write to a file, which must not be there yet.")
 @output_options
@@ -55,11 +56,10 @@ def command(path: str, to: str, given: str | None, target: Path | None, output: 
 
     Comments are lost, and nothing else. Only the form of the program is checked.
     """
-    from steerlang.api.forms import convert
-    from steerlang.syntax.endings import form_of
+    from steerlang.api.forms import convert, form_of_source
 
     source = _read(path)
-    text, found = convert(source, given or form_of(path), to)
+    text, found = convert(source, given or form_of_source(source), to)
     if text is None:
         raise Failed(found, ExitCode.INVALID)
     if target is not None:

@@ -87,7 +87,7 @@ def command(folder: str, template: str, model: str | None, output: Output) -> Ex
                      ExitCode.USAGE)
     root = Path(folder)
     texts = {f"{template}.steer": _program(template, model or MODEL), WORKFLOW: _template("workflow.yml"),
-             ".gitignore": "out/\n"}  # fmt: skip
+             ".gitignore": "out/\n.venv/\n"}  # fmt: skip
     copies = (*(() if model else chosen.models), *chosen.data)
     _refuse(root, [*texts, *copies])
     demo = _demo()

@@ -14,13 +14,12 @@ from steerlang.cli.exit_codes import ExitCode
 from steerlang.cli.failures import Failed
 from steerlang.cli.options import output_options, program_options
 from steerlang.cli.progress import Following, follow
-from steerlang.cli.views import make_view
+from steerlang.cli.views import View, make_view
 from steerlang.diagnostics import codes, error
 from steerlang.syntax.endings import PROGRAM_ENDINGS
 
 if TYPE_CHECKING:
     from steerlang.api.inspecting import Looked
-    from steerlang.cli.streams import Streams
 
 PLOTS = (".png", ".svg", ".pdf")
 
@@ -45,14 +44,14 @@ def command(ctx: click.Context, path: str, names: tuple[str, ...], tokens: int, 
     """
     _check_plot(plot)
     view = make_view(output)
-    found = _looked(ctx, path, names, tokens, model, inputs, output, view.streams)
+    found = _looked(ctx, path, names, tokens, model, inputs, output, view)
     drawn = _drawn(found, plot) if plot is not None else None
     view.inspected(found, drawn)
     return ExitCode.OK
 
 
 def _looked(ctx: click.Context, path: str, names: tuple[str, ...], tokens: int, model: str | None, inputs: Inputs,
-            output: Output, streams: Streams) -> Looked:
+            output: Output, view: View) -> Looked:
     from steerlang.api.inspecting import inspect_files, inspect_program
 
     if not path.endswith(PROGRAM_ENDINGS):
@@ -64,7 +63,7 @@ def _looked(ctx: click.Context, path: str, names: tuple[str, ...], tokens: int, 
         raise Failed([error(codes.USAGE, None, "`--model` is for vectors in files", place="--model",
                             help="a program says itself which model its vectors are of")], ExitCode.USAGE)
     program = api_of(ctx).load(path, inputs.parameters, settings(inputs))
-    with follow(Following(), output, streams) as sink:
+    with follow(Following(), output, view) as sink:
         return inspect_program(program, names, tokens, sink)
 
 

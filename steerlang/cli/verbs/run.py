@@ -30,7 +30,7 @@ def command(ctx: click.Context, path: str, keep_going: bool, following: Followin
     api = api_of(ctx)
     program = api.load(path, inputs.parameters, settings(inputs))
     view = make_view(output)
-    with follow(following, output, view.streams) as sink:
+    with follow(following, output, view) as sink:
         run = program.run(selection.targets, selection.force, sink, keep_going)
     result = ran(run, program.compiled.source.name)
     view.ran(result)

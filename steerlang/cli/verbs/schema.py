@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 # What there are schemas of, and the file beside the grammar.
 SCHEMAS: Mapping[str, str] = {
-    "program": "steerlang.schema.json", "outputs": "schemas/outputs.v1.json", "lock": "schemas/lock.v1.json",
-}  # fmt: skip
+    "program": "steerlang.schema.json",
+    "outputs": "schemas/outputs.v1.json",
+    "events": "schemas/events.v1.json",
+    "gitlab": "schemas/gitlab.v1.json",
+    "lock": "schemas/lock.v1.json",
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Printed:
 @output_options
 def command(name: str, output: Output) -> ExitCode:
     """Print a JSON Schema: of programs in the YAML and JSON form (`program`, the default), of what verbs print with
-    `--format json` (`outputs`), or of lock files (`lock`)."""
+    `--format json` (`outputs`), of the lines of `--events` and `--format jsonl` (`events`), of the reports of
+    `--format gitlab` (`gitlab`), or of lock files (`lock`)."""
     from steerlang.syntax.tables import shipped
 
     make_view(output).shown(Printed(shipped(SCHEMAS[name])))

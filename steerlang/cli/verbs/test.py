@@ -12,8 +12,7 @@ from steerlang.cli.options import program_options, report_options
 from steerlang.cli.outcomes import Ran, ran
 from steerlang.cli.programs import collect
 from steerlang.cli.progress import Following, follow
-from steerlang.cli.streams import Streams
-from steerlang.cli.views import make_view
+from steerlang.cli.views import View, make_view
 
 
 @click.command("test")
@@ -30,21 +29,21 @@ def command(ctx: click.Context, paths: tuple[str, ...], inputs: Inputs, output: 
     view = make_view(output)
     results: list[Ran] = []
     for path in collect(paths):
-        results.append(_test(api, path, inputs, output, view.streams))
+        results.append(_test(api, path, inputs, output, view))
         if results[-1].code is ExitCode.INTERRUPTED:
             break
     view.tested(results)
     return gravest(r.code for r in results)
 
 
-def _test(api: Api, path: str, inputs: Inputs, output: Output, streams: Streams) -> Ran:
+def _test(api: Api, path: str, inputs: Inputs, output: Output, view: View) -> Ran:
     try:
         program = api.load(path, inputs.parameters, settings(inputs))
         compiled = program.compiled
         names = [s.label for s in compiled.module.symbols.values() if s.kind == "expect"]
         if not names:
             return Ran(compiled.source.name, ExitCode.OK, tuple(compiled.diagnostics))
-        with follow(Following(), output, streams) as sink:
+        with follow(Following(), output, view) as sink:
             return ran(program.run(names, (), sink, keep_going=True), compiled.source.name)
     except Exception as e:
         ending = ending_of(e)

@@ -11,13 +11,16 @@ from steerlang.cli.options import program_options, report_options
 from steerlang.cli.programs import collect, standard_input
 from steerlang.cli.views import make_view
 
+FORMS = ("steer", "yaml", "json")
+
 
 @click.command("validate")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--from", "form", type=click.Choice(FORMS), help="The form of standard input; else its text says it.")
 @program_options
 @report_options
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[str, ...], inputs: Inputs, output: Output) -> ExitCode:
+def command(ctx: click.Context, paths: tuple[str, ...], form: str | None, inputs: Inputs, output: Output) -> ExitCode:
     """Check programs without running anything.
 
     PATH is a program, a folder of programs, or - for standard input. Names, types and values are checked, and the files
@@ -27,7 +30,7 @@ def command(ctx: click.Context, paths: tuple[str, ...], inputs: Inputs, output: 
     given = settings(inputs)
     results = [
         api.check(path, inputs.parameters, given) if path != "-"
-        else api.check_text(standard_input().text, ".", inputs.parameters, given, "<stdin>")
+        else api.check_text(standard_input().text, ".", inputs.parameters, given, "<stdin>", form)
         for path in collect(paths)
     ]
     make_view(output).checked(results)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from steerlang.cli.outcomes import Ran
     from steerlang.cli.showing import Shown
     from steerlang.diagnostics.pages import Page
+    from steerlang.engine.events import EventSink
     from steerlang.engine.upkeep import Cleared, Problem, Stored
     from steerlang.language.compiling import Compiled
     from steerlang.weights.comparing import CheckpointDifference
@@ -32,9 +33,13 @@ if TYPE_CHECKING:
 
 
 class View(Protocol):
-    """Shows the result of one verb. Every verb calls exactly one method, once."""
+    """Shows the result of one verb. Every verb calls exactly one method, once.
+
+    Where `live` is something, it gets every event of a run as it happens.
+    """
 
     streams: Streams
+    live: EventSink | None
 
     def failed(self, ending: Ending) -> None:
         """A verb ended early."""
@@ -95,8 +100,10 @@ class View(Protocol):
 _VIEWS = {
     "text": ("text", "TextView"),
     "json": ("json", "JsonView"),
+    "jsonl": ("jsonl", "JsonLinesView"),
     "concise": ("concise", "ConciseView"),
     "github": ("github", "GithubView"),
+    "gitlab": ("gitlab", "GitlabView"),
     "sarif": ("sarif", "SarifView"),
     "junit": ("junit", "JunitView"),
 }

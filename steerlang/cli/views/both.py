@@ -18,6 +18,7 @@ class Both:
         self.shown = shown
         self.written = written
         self.streams: Streams = shown.streams
+        self.live = written.live
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         first, second = getattr(self.shown, name), getattr(self.written, name)

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from steerlang.cli.failures import Ending
     from steerlang.cli.formatting import Formatted
     from steerlang.cli.outcomes import Ran
+    from steerlang.engine.events import EventSink
     from steerlang.language.compiling import Compiled
 
 
 class DocumentView:
     """Turns every result into suites of cases; a format writes those down."""
+
+    live: EventSink | None = None
 
     def __init__(self, streams: Streams, output: Output) -> None:
         self.streams = streams

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 
 class JsonView:
+    live = None
+
     def __init__(self, streams: Streams, output: Output) -> None:
         self.streams = streams
         self.output = output

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 
 class TextView:
+    live = None
+
     def __init__(self, streams: Streams, output: Output) -> None:
         self.streams = streams
         self.output = output

@@ -1,0 +1,139 @@
+"""What the docs site does beyond the pages as they stand: called by MkDocs (`hooks` in `mkdocs.yml`).
+
+Pages are written for a forge, where a link may lead out of `docs/`: to a program, a grammar, a README beside a model.
+Such files become part of the site, programs as pages of their own, so that no link leaves it or breaks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+BESIDE = "repository"  # where files from outside `docs/` lie in the site
+
+_FENCED = re.compile(r"^( *)(```+|~~~+).*?^\1\2\s*$", re.MULTILINE | re.DOTALL)
+_SAID = re.compile(r"^<!-- \w+: .* -->\n", re.MULTILINE)  # what tests read; see blocks.py
+_LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
+_CODE = re.compile(r"(?<!\[)`(SL\d{3})`(?!\])")
+_ADDRESS = re.compile(r"[a-z]+:|#|//")
+# Shown as pages, as code of this language.
+_SHOWN = {".steer": "steer", ".lark": "text", ".yml": "yaml", ".toml": "toml"}
+
+
+def on_config(config: Any) -> Any:
+    """Programs are highlighted where the package has a lexer for them."""
+    register_lexer()
+    return config
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Adds what pages link to outside `docs/`, and what that links to."""
+    waiting = [DOCS / f.src_uri for f in files.documentation_pages()]
+    seen: set[Path] = set()
+    while waiting:
+        page = waiting.pop()
+        for target in sorted(set(_targets(page.read_text(encoding="utf-8"), page.parent))):
+            if target in seen or not _outside(target):
+                continue
+            seen.add(target)
+            files.append(_generated(target, config))
+            if target.suffix == ".md":
+                waiting.append(target)
+    return files
+
+
+def on_page_markdown(text: str, page: Any, config: Any, files: Any) -> str:
+    """The text without what is said to tests, its links as they are in the site."""
+    uri = page.file.src_uri
+    place = ROOT / Path(uri).relative_to(BESIDE) if uri.startswith(f"{BESIDE}/") else DOCS / uri
+    return _outside_fences(_SAID.sub("", text), lambda part: _codes(_relinked(part, place.parent, uri), uri))
+
+
+def _targets(text: str, folder: Path) -> Iterator[Path]:
+    """The files that a page links to."""
+    for link in _LINK.findall(_FENCED.sub("", text)):
+        if not _ADDRESS.match(link):
+            yield (folder / link.partition("#")[0]).resolve()
+
+
+def _outside(target: Path) -> bool:
+    return target.is_file() and ROOT in target.parents and DOCS not in target.parents
+
+
+def uri_of(target: Path) -> str:
+    """Where a file of the repository lies in the site."""
+    if DOCS in target.parents:
+        return target.relative_to(DOCS).as_posix()
+    name = f"{BESIDE}/{target.relative_to(ROOT).as_posix()}".replace("/.", "/")  # hidden files are left out of sites
+    return f"{name}.md" if target.suffix in _SHOWN else name
+
+
+def _generated(target: Path, config: Any) -> File:
+    uri = uri_of(target)
+    if target.suffix in _SHOWN:
+        content = f"# {target.relative_to(ROOT).as_posix()}\n\n{fenced(target)}"
+        return File.generated(config, uri, content=content)
+    return File.generated(config, uri, abs_src_path=str(target))
+
+
+def fenced(target: Path) -> str:
+    text = target.read_text(encoding="utf-8")
+    return f"~~~~{_SHOWN[target.suffix]}\n{text.rstrip()}\n~~~~\n"
+
+
+def _outside_fences(text: str, change: Callable[[str], str]) -> str:
+    parts: list[str] = []
+    at = 0
+    for fence in _FENCED.finditer(text):
+        parts += [change(text[at : fence.start()]), fence.group()]
+        at = fence.end()
+    return "".join([*parts, change(text[at:])])
+
+
+def _relinked(text: str, folder: Path, uri: str) -> str:
+    def link(match: re.Match[str]) -> str:
+        path, hash, anchor = match.group().partition("#")
+        target = (folder / path).resolve()
+        if _ADDRESS.match(match.group()) or ROOT not in target.parents or not target.is_file():
+            return match.group()
+        return os.path.relpath(uri_of(target), os.path.dirname(uri) or ".") + hash + anchor
+
+    return _LINK.sub(link, text)
+
+
+def _codes(text: str, uri: str) -> str:
+    """Codes of messages link to their pages."""
+
+    def link(match: re.Match[str]) -> str:
+        page = f"errors/{match.group(1)}.md"
+        there = uri != page and (DOCS / page).is_file()
+        return f"[{match.group()}]({os.path.relpath(page, os.path.dirname(uri) or '.')})" if there else match.group()
+
+    return _CODE.sub(link, text)
+
+
+LEXER = "steerlang.highlighting.pygments_lexer"
+
+
+def register_lexer() -> None:
+    """Makes Pygments know `steer` where an older installation of the package does not name its lexer."""
+    from pygments.lexers import LEXERS, _lexer_cache, get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    try:
+        get_lexer_by_name("steer")
+    except ClassNotFound:
+        if find_spec("steerlang.highlighting") is not None:
+            found = import_module(LEXER).SteerLexer
+            names = (found.name, tuple(found.aliases), tuple(found.filenames), tuple(found.mimetypes))
+            LEXERS[found.__name__] = (LEXER, *names)
+            _lexer_cache[found.name] = found
