@@ -111,7 +111,8 @@ def _one_below_the_other(table: MetricTable, beside: Comparisons) -> str:
     rows = [r for r in table.rows if r not in random]
     if not table.axes or not rows or len(rows) > MOST_MARKS or len(rows) + len(random) < 2:
         return ""
-    marks = [Mark(_called(table, r), r.value, r.interval, _style([r])) for r in rows]
+    alike = len({r.origin.role for r in table.rows if r.origin is not None}) < 2  # nothing is a control of another
+    marks = [Mark(_called(table, r), r.value, r.interval, "" if alike else _style([r])) for r in rows]
     own = {point_text(table.axes, r.labels) for r in rows}
     values, count = _directions(random, rows, beside)
     told = {id(r): r for row in rows if (r := beside.told(row)) is not None}

@@ -57,7 +57,8 @@ def _metric(page: Page, table: MetricTable, beside: Comparisons) -> str:
     every = [[*map(plain, r.labels), number(r.value)] for r in table.rows]
     shown = banded(table)
     heads = [*shown.axes, shown.name]
-    rows: list[list[str]] = [[*_labels(r, beside.base_word), number(r.value)] for r in shown.rows]
+    labels = _labels(shown, beside)
+    rows: list[list[str]] = [[*own, number(r.value)] for own, r in zip(labels, shown.rows, strict=True)]
     own = any(_is_together(r) for r in shown.rows)
     for head, cells in _columns(shown.rows, replace(beside, random={}) if own else beside):
         heads.append(head)
@@ -82,14 +83,18 @@ def _random_only(table: MetricTable, rows: list[list[str]]) -> list[list[str]]:
     return [row for row, r in zip(rows, table.rows, strict=True) if is_random_point(r.labels, r.origin)]
 
 
-def _labels(row: MetricRow, base: str) -> list[str]:
-    """A row's labels; the last says what its model is to the others, unless it is called so."""
-    labels = [escape(plain(x)) for x in row.labels]
-    role = row.origin.role if row.origin is not None else ""
-    tag = base if role == UNSTEERED else role
-    if labels and role in _TAGS and tag not in labels and not _is_together(row):
-        labels[-1] += f' <span class="tag">{tag}</span>'
-    return [Markup(label) for label in labels]
+def _labels(table: MetricTable, beside: Comparisons) -> list[list[str]]:
+    """The labels of all rows; where models differ, the last says what its model is, unless it is called so."""
+    roles = {r.origin.role for r in table.rows if r.origin is not None}
+    tags = {r: beside.base_word if r == UNSTEERED else r for r in _TAGS} if len(roles) > 1 else {}
+    found: list[list[str]] = []
+    for row in table.rows:
+        labels = [escape(plain(x)) for x in row.labels]
+        tag = tags.get(row.origin.role, "") if row.origin is not None else ""
+        if tag and labels and tag not in labels and not _is_together(row):
+            labels[-1] += f' <span class="tag">{tag}</span>'
+        found.append([Markup(label) for label in labels])
+    return found
 
 
 def _singles(page: Page, tables: Sequence[MetricTable], beside: Comparisons) -> str:
