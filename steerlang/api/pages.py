@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steerlang.exports.files import ExportRefused
-from steerlang.language.compiling import cells_of
-from steerlang.language.values import ModelValue, ReportValue
-from steerlang.operations.origins import identity_of
+from steerlang.language.values import ReportValue
 from steerlang.reports.gathering import gather
 from steerlang.reports.html import page, write_page
+
+from .backgrounds import background_of
 
 if TYPE_CHECKING:
     from .results import Run
@@ -27,21 +27,5 @@ def write_report(run: Run, report: ReportValue) -> Path:
         raise ExportRefused(path)
     title = report.options["title"]
     date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    text = page(gather(run), title=title if isinstance(title, str) else None, date=date, provenance=_provenance(run))
+    text = page(gather(run), background_of(run), title=title if isinstance(title, str) else None, date=date)
     return write_page(path, text)
-
-
-def _provenance(run: Run) -> dict[str, str]:
-    """Versions, and what the program read: id and digest of each model."""
-    from .running import versions
-
-    found = versions()
-    tables = run.program.compiled.tables.values()
-    models = [(label, c.value) for t in tables for label, c in cells_of(t) if isinstance(c.value, ModelValue)]
-    # An edited model is called as the program calls it: what it is made of is long, and stands in the program.
-    called = {
-        m.base.key: label for label, m in reversed(models) if m.node is m.base and m.base.operation != "model.load"
-    }
-    for _, model in models:
-        found[f"model {called.get(model.base.key, model.name)}"] = identity_of(model.base)
-    return found

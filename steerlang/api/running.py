@@ -11,6 +11,7 @@ from steerlang import __version__
 from steerlang.diagnostics import codes, error
 from steerlang.engine.events import DiagnosticEvent, EventSink, Expectation, RunStarted
 from steerlang.engine.operation import Operation
+from steerlang.engine.outcome import Outcome
 from steerlang.engine.scheduler import execute
 from steerlang.engine.sinks import NoSink
 from steerlang.engine.store import Store
@@ -24,7 +25,7 @@ from .receipts import keep_receipts
 from .results import ExpectationResult, Run
 from .settings import SteerlangError
 from .warnings import broken_images, doubtful_vectors, idle_gates, partly_steered, strong_actions
-from .writing import write_files
+from .writing import write_files, write_reports
 
 if TYPE_CHECKING:
     from steerlang.operations.resources import Resources
@@ -64,6 +65,8 @@ def carry_out(
     if results.ok:
         write_files(run, sink)
         keep_receipts(run, store, program.compiled.source.path, versions())
+    elif results.outcome is Outcome.FAILED:
+        write_reports(run, sink)
     failed = sum(e.holds is False for e in run.expectations)
     open = sum(e.holds is None for e in run.expectations)
     counts = {"expectations": len(run.expectations), "failed_expectations": failed, "open_expectations": open}

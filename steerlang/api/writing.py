@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,16 @@ Written = AdapterValue | CheckpointValue | ExportValue | ReportValue
 
 def write_files(run: Run, sink: EventSink) -> None:
     """Write exports, then reports. What cannot be written is reported and stops nothing else."""
-    for kind in ("export", "report"):
+    _write_all(run, sink, ("export", "report"))
+
+
+def write_reports(run: Run, sink: EventSink) -> None:
+    """Write the reports of a run that failed, and nothing else: they say what is missing, and why."""
+    _write_all(run, sink, ("report",))
+
+
+def _write_all(run: Run, sink: EventSink, kinds: Collection[str]) -> None:
+    for kind in kinds:
         for symbol in run.wanted(kind):
             for label, cell in cells_of(run.program.compiled.tables[symbol.label]):
                 if isinstance(cell.value, Written):

@@ -6,19 +6,23 @@ Vectors combine by one operation, the weighted sum, so `0.7 * a + 0.3 * b` is on
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steerlang.diagnostics import codes, error
 from steerlang.graph.node import Json
+from steerlang.language import typed as t
 from steerlang.language.layers import spelled
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Flag, Layers, ListOf, Number, Value
 from steerlang.language.signature import Call, Function, Operator, Parameter
-from steerlang.language.types import BOOL, NUMBER, VECTOR
+from steerlang.language.types import BOOL, NUMBER, VECTOR, WORD, Axis, union
 from steerlang.language.values import POISON, VectorValue, as_selection
 from steerlang.source import Span
+
+if TYPE_CHECKING:
+    from steerlang.language.scope import Scope
 
 Weighted = list[tuple[float, VectorValue]]
 
@@ -145,6 +149,45 @@ def _orthogonalize(call: Call, low: Lowering) -> Any:
     return _like(vector, low.node("vector.orthogonalize", {}, (vector.node, to.node), "vector"))
 
 
+#: The axis of several random directions; its points are their seeds.
+DIRECTION = "direction"
+
+
+def _several_random(scope: Scope, bound: Mapping[str, t.Typed], given: t.Typed) -> t.Typed:
+    """`random_like(v, seed = 1, count = 10)`: a direction for each of the seeds 1 … 10."""
+    count, seed = bound["count"], bound["seed"]
+    if isinstance(count, t.Constant) and count.value is None:
+        return given
+    for name, value in (("count", count), ("seed", seed)):
+        if not isinstance(value, t.Constant):
+            message = f"`{name}` decides which directions there are, so it is written as a number"
+            help = "write the number itself; a sweep over `seed` needs no `count`"
+            scope.report(error(codes.ARGUMENT_TYPE, value.span, message, help=help))
+            return t.Poison(VECTOR, given.span)
+        problem = _known(given, name).type.problem(value.value)
+        if problem is not None:
+            message = f"{problem.message} for `{name}` of `random_like`"
+            scope.report(error(codes.OUT_OF_BOUNDS, value.span, message, help=problem.help))
+            return t.Poison(VECTOR, given.span)
+    assert isinstance(count, t.Constant)
+    assert isinstance(seed, t.Constant)
+    first, many = int(seed.value), int(count.value)  # type: ignore[call-overload]
+    axis = Axis(DIRECTION, tuple(range(first, first + many)))
+    shared = {name: bound[name] for name in ("vector", "orthogonal")}
+    items = tuple(
+        scope.invoke("random_like", {**shared, "seed": t.Constant(s, WORD, given.span)}, given.span)
+        for s in axis.labels
+    )
+    return t.Choose(axis, items, VECTOR, union((axis,), *(i.axes for i in items)), given.span)
+
+
+def _known(given: t.Typed, name: str) -> Parameter:
+    assert isinstance(given, t.Invocation)
+    parameter = given.function.parameter(name)
+    assert parameter is not None
+    return parameter
+
+
 def _random_like(call: Call, low: Lowering) -> Any:
     vector = call["vector"]
     options: dict[str, Json] = {"seed": call["seed"]}
@@ -204,9 +247,16 @@ FUNCTIONS = (
         (
             Parameter("seed", Number(0, integer=True), "which random direction", 0),
             Parameter("orthogonal", Flag(), "whether its part along the vector is taken out", False),
+            Parameter(
+                "count",
+                Number(1, 1000, integer=True, optional=True),
+                "how many directions, with the seeds from `seed` on: points of the axis `direction`",
+                None,
+            ),
         ),
         VECTOR,
         _random_like,
+        expand=_several_random,
     ),
     Function(
         "restrict",

@@ -20,6 +20,8 @@ from steerlang.language.signature import Call, Function, Parameter
 from steerlang.language.types import METRIC, MODEL, WORD, Axis, list_of, union
 from steerlang.language.values import POISON, MetricValue, ModelValue
 
+from .algebra import DIRECTION
+
 if TYPE_CHECKING:
     from steerlang.language.scope import Scope
 
@@ -124,18 +126,25 @@ def _of_random(name: str) -> Any:
 
     def expand(scope: Scope, bound: Mapping[str, t.Typed], given: t.Typed) -> t.Typed:
         metric = bound["metric"]
-        axis = next((a for a in metric.axes if a.name == AXIS), None)
-        found = [i for i, x in enumerate(axis.labels) if RANDOM.fullmatch(str(x))] if axis is not None else []
+        axis = next((a for a in metric.axes if a.name in (AXIS, DIRECTION)), None)
+        found = _random_points(axis) if axis is not None else []
         if axis is None or not found:
             message = "this metric was not measured with random directions"
-            help = "generate with `controls(model, random = 10)`"
+            help = "generate with `controls(model, random = 10)`, or steer with `random_like(v, count = 10)`"
             scope.report(error(codes.ARGUMENT_TYPE, metric.span, message, help=help))
             return t.Poison(METRIC, given.span)
-        rest = tuple(a for a in metric.axes if a.name != AXIS)
+        rest = tuple(a for a in metric.axes if a is not axis)
         items = tuple(t.Select(metric, axis, i, None, METRIC, rest, metric.span) for i in found)
         return scope.invoke(name, {"metrics": t.Sequence(items, list_of(METRIC), rest, metric.span)}, given.span)
 
     return expand
+
+
+def _random_points(axis: Axis) -> list[int]:
+    """The random directions of `controls` among its models, or all that `random_like` made."""
+    if axis.name == DIRECTION:
+        return list(range(len(axis.labels)))
+    return [i for i, x in enumerate(axis.labels) if RANDOM.fullmatch(str(x))]
 
 
 def _extreme(sign: int) -> Any:
@@ -155,7 +164,7 @@ def _expanded(call: Call, _: Lowering) -> Any:
 
 _MODEL = Parameter("model", Value((MODEL,)), "the steered model")
 _METRICS = Parameter("metrics", ListOf(Value((METRIC,))), "what is compared")
-_METRIC = Parameter("metric", Value((METRIC,)), "measured with `controls(…)`")
+_METRIC = Parameter("metric", Value((METRIC,)), "measured with `controls(…)`, or with several random directions")
 
 FUNCTIONS = (
     Function(
@@ -198,7 +207,7 @@ FUNCTIONS = (
     Function("smallest", "the smallest of some metrics", "controls", (_METRICS,), (), METRIC, _extreme(-1)),
     Function(
         "random_high",
-        "the largest value that one of the random directions of `controls` reaches",
+        "the largest value that one of the random directions of `controls` or `random_like` reaches",
         "controls",
         (_METRIC,),
         (),
@@ -208,7 +217,7 @@ FUNCTIONS = (
     ),
     Function(
         "random_low",
-        "the smallest value that one of the random directions of `controls` reaches",
+        "the smallest value that one of the random directions of `controls` or `random_like` reaches",
         "controls",
         (_METRIC,),
         (),

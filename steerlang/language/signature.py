@@ -140,7 +140,7 @@ class Function:
     lower       turns a call at one point into a value (constants, or handles of graph nodes)
     reduces     name of a parameter that takes a sweep: the function sees all points of it at once, and the result
                 lacks that axis
-    expand      gives other typed expressions that a call means; such a function is never lowered itself
+    expand      gives other typed expressions that a call means, or the call itself, which alone is then lowered
     """
 
     name: str

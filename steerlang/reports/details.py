@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 from .findings import DetailTable, number, selector_text
@@ -62,14 +61,14 @@ def details(tables: Sequence[DetailTable], screen: Screen) -> list[list[str]]:
 
 
 def _lines(table: DetailTable, screen: Screen) -> list[str]:
-    shown = [i for i in range(len(table.columns)) if not _are_numbers(table, i)]
-    texts = [[screen.clean(_cell(row[i])) for i in shown] for row in table.rows[:MOST_ROWS]]
+    shown = [i for i in range(len(table.columns)) if not are_numbers(table, i)]
+    texts = [[screen.clean(cell(row[i])) for i in shown] for row in table.rows[:MOST_ROWS]]
     heads = [table.columns[i].replace("_", " ") for i in shown]
     widths = [max([text_width(head), *(text_width(row[n]) for row in texts)]) for n, head in enumerate(heads)]
     kept = _that_fit(widths, screen.width)
     room = screen.width - sum(widths[n] + 2 for n in kept[:-1]) - _MARGIN
     texts = [[screen.cut(row[n], max(room, 12)) if n == kept[-1] else row[n] for n in kept] for row in texts]
-    right = [_is_numeric(table, shown[n]) for n in kept]
+    right = [is_numeric(table, shown[n]) for n in kept]
     lines = columns([[heads[n] for n in kept], *texts], right)
     name = screen.cut(screen.clean(table.name), 48)
     note = screen.cut(screen.clean(table.note), max(screen.width - text_width(name) - 2, 4)) if table.note else ""
@@ -91,43 +90,25 @@ def _that_fit(widths: Sequence[int], width: int) -> list[int]:
     return kept
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return ", ".join(_cell(v) for v in value)
+        return ", ".join(cell(v) for v in value)
     return value if isinstance(value, str) else number(value)
 
 
-def _is_numeric(table: DetailTable, column: int) -> bool:
+def is_numeric(table: DetailTable, column: int) -> bool:
     return all(row[column] is None or isinstance(row[column], (int, float)) for row in table.rows)
 
 
-def _are_numbers(table: DetailTable, column: int) -> bool:
+def are_numbers(table: DetailTable, column: int) -> bool:
     """Whether cells are lists of numbers, which belong to another column and are for programs to read."""
     cells = [row[column] for row in table.rows if row[column]]
     return bool(cells) and all(isinstance(c, (list, tuple)) and not isinstance(c[0], str) for c in cells)
 
 
-# ---- as JSON and on a page -----------------------------------------------------------------------------------------
+# ---- as JSON ------------------------------------------------------------------------------------------------------
 
 
 def detail_document(table: DetailTable) -> dict[str, Any]:
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     return {"name": table.name, "note": table.note, "rows": rows}
-
-
-def details_html(tables: Sequence[DetailTable]) -> str:
-    return "\n".join(_table_html(table) for table in tables)
-
-
-def _table_html(table: DetailTable) -> str:
-    shown = [i for i in range(len(table.columns)) if not _are_numbers(table, i)]
-    styles = [' class="num"' if _is_numeric(table, i) else "" for i in shown]
-
-    def row(tag: str, cells: Sequence[str]) -> str:
-        return "".join(f"<{tag}{style}>{escape(c)}</{tag}>" for c, style in zip(cells, styles, strict=True))
-
-    top = row("th", [table.columns[i].replace("_", " ") for i in shown])
-    body = "\n".join(f"<tr>{row('td', [_cell(r[i]) for i in shown])}</tr>" for r in table.rows)
-    note = f'\n<p class="soft">{escape(table.note)}</p>' if table.note else ""
-    grid = f'<div class="wide"><table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
-    return f"<h3><code>{escape(table.name)}</code></h3>{note}\n{grid}"

@@ -91,7 +91,7 @@ def edits_document(table: EditTable) -> dict[str, Any]:
 
 def edits_html(tables: Sequence[EditTable]) -> str:
     """The content of the page's section on weights."""
-    from .html_sections import grid
+    from .html_parts import grid
 
     if not tables:
         return ""
@@ -108,7 +108,7 @@ def edits_html(tables: Sequence[EditTable]) -> str:
 
 def _details(table: EditTable) -> str:
     """Norms by block, one column a task vector, and how task vectors lie to each other: two tables, folded away."""
-    from .html_sections import grid
+    from .html_parts import grid
 
     blocks = list(dict.fromkeys([*table.by_block, *(b for _, own in table.vectors.values() for b in own)]))
     heads = ["block", "change", *table.vectors]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from steerlang.language.types import LISTED
+
+from .gains import Gain
+from .origins import Origin
 
 Label = object  # a sweep value or the name of a model
 Labels = tuple[Label, ...]
@@ -30,22 +32,34 @@ class Expected:
 
 @dataclass(frozen=True)
 class MetricRow:
-    """A measured number at one point of the axes, with its 95 % interval and how many samples it is the mean of."""
+    """A measured number at one point of the axes, with its 95 % interval and how many samples it is the mean of.
+
+    origin  what it is of, None where it is not of one model
+    gain    its distance from what it is held against, where that was measured, too
+    """
 
     labels: Labels
     value: float
     interval: tuple[float, float] | None = None
     count: int = 0
+    origin: Origin | None = None
+    gain: Gain | None = None
 
 
 @dataclass(frozen=True)
 class MetricTable:
-    """A metric at all points of its axes; `axes` are their names, the labels of each row stand in their order."""
+    """A metric at all points of its axes; `axes` are their names, the labels of each row stand in their order.
+
+    unit   what it is measured in: `share of replies`
+    means  what the points of an axis are: `scale of add`
+    """
 
     name: str
     axes: tuple[str, ...]
     rows: tuple[MetricRow, ...]
     description: str = ""
+    unit: str = ""
+    means: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def points(self) -> tuple[Labels, ...]:
@@ -57,11 +71,13 @@ class SampleColumn:
     """What was generated at one point of the axes: completions in the order of the table's prompts.
 
     gate_open  on how many prompts some gate of the model was open, None where it has none
+    origin     what model wrote them
     """
 
     labels: Labels
     completions: tuple[str, ...]
     gate_open: int | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +99,7 @@ class VectorTable:
     state_norms  mean norm of the states it was read from, in each layer
     quality      measures of the extraction by name (cosine, AUC, …), one number a layer, None where there is none
     facts        what it is, in words: model, site, tokens, method
+    random       whether it is a random direction
     """
 
     name: str
@@ -92,6 +109,7 @@ class VectorTable:
     quality: Mapping[str, tuple[float | None, ...]] | None = None
     facts: Mapping[str, str] | None = None
     description: str = ""
+    random: bool = False
 
 
 @dataclass(frozen=True)
@@ -185,36 +203,8 @@ class Findings:
     chosen: Sequence[tuple[str, str]] = ()  # definitions that are points of a sweep, and the point: `best`, `s = 0.1`
 
 
-_RANDOM = re.compile(r"random_\d+")
-
-
-def is_random(label: Label) -> bool:
-    """Whether a point of the axis `model` is one of the random directions of `controls`."""
-    return isinstance(label, str) and _RANDOM.fullmatch(label) is not None
-
-
-def banded(table: MetricTable) -> MetricTable:
-    """A metric with its random directions drawn together: one row of their mean and their range (not an interval of a
-    mean) for each point of the other axes. As it was where there are fewer than three."""
-    if "model" not in table.axes:
-        return table
-    at = table.axes.index("model")
-    groups: dict[Labels, list[MetricRow]] = {}
-    for row in table.rows:
-        if is_random(row.labels[at]):
-            groups.setdefault(tuple(x for i, x in enumerate(row.labels) if i != at), []).append(row)
-    if not groups or min(map(len, groups.values())) < 3:
-        return table
-    rows = [row for row in table.rows if not is_random(row.labels[at])]
-    rows += [_together(found, rest, at) for rest, found in groups.items()]
-    return replace(table, rows=tuple(rows))
-
-
-def _together(rows: Sequence[MetricRow], rest: Labels, at: int) -> MetricRow:
-    values = [row.value for row in rows]
-    name = f"{len(rows)} random: mean, range"
-    labels = (*rest[:at], name, *rest[at:])
-    return MetricRow(labels, sum(values) / len(values), (min(values), max(values)), rows[0].count)
+class Together(str):
+    """The label of several points in one row: it stands by itself, without the name of its axis."""
 
 
 def gate_notes(table: SampleTable) -> list[str]:
@@ -227,6 +217,8 @@ def gate_notes(table: SampleTable) -> list[str]:
 
 def label_text(axis: str, label: Label) -> str:
     """How a point is called: models and dictionaries by their name, others by axis and value."""
+    if isinstance(label, Together):
+        return label
     return str(label) if axis in LISTED and isinstance(label, str) else f"{axis} = {plain(label)}"
 
 

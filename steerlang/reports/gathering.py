@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from steerlang.graph.node import Node
+from steerlang.language import typed as t
+from steerlang.language.modules import Symbol
+from steerlang.language.values import node_of
+
+from .axis_words import axis_words
 from .coefficient_words import coefficient_facts
 from .details import dictionary_detail, metric_detail, shift_detail
 from .edits import edit_table
@@ -27,6 +34,9 @@ from .findings import (
     point_text,
     selector_text,
 )
+from .gains import Measured, gain
+from .measures import unit_of
+from .origins import EDITED, UNSTEERED, Origin, is_random_vector, origin_of
 
 # How parts of a vector's method are called; `of` are the keys of the vectors it was made of.
 _METHOD = {"name": "method", "of": "made of"}
@@ -61,10 +71,10 @@ def gather(run: Finished) -> Findings:
         program=source.name,
         text=source.text,
         expectations=tuple(_expected(e) for e in run.expectations),
-        metrics=tuple(_metric(name, axes, cells) for name, axes, cells in _results(run, "metric")),
-        samples=tuple(t for name, axes, cells in _results(run, "samples") for t in _samples(name, axes, cells)),
-        vectors=tuple(t for name, axes, cells in _results(run, "vector") for t in _vectors(name, axes, cells)),
-        coefficients=tuple(t for name, axes, cells in _results(run, "coefficients") for t in _found(name, axes, cells)),
+        metrics=tuple(_metrics(run)),
+        samples=tuple(x for found in _results(run, "samples") for x in _samples(found)),
+        vectors=tuple(x for found in _results(run, "vector") for x in _vectors(found)),
+        coefficients=tuple(x for found in _results(run, "coefficients") for x in _found(found)),
         artifacts=tuple(_artifact(path) for path in run.artifacts),
         tally=_tally(run),
         edits=tuple(edit_table(name, receipt) for name, receipt in run.weights().items()),
@@ -77,14 +87,39 @@ def _expected(e: Any) -> Expected:
     return Expected(e.label, e.holds, e.text, e.left, e.right, e.operator, e.place)
 
 
-def _results(run: Finished, kind: str) -> Iterator[tuple[str, tuple[str, ...], Cells]]:
+@dataclass(frozen=True)
+class _Defined:
+    """A definition with the results that are there, and the nodes behind them, by their labels."""
+
+    name: str
+    axes: tuple[str, ...]
+    cells: Cells
+    nodes: Mapping[Labels, Node]
+    description: str
+
+
+def _results(run: Finished, kind: str) -> Iterator[_Defined]:
     needed = {e.node.key for e in run.plan.entries}
+    meanings = run.program.compiled.program.meanings
     for name, table in run.tables(kind):
+        nodes = {c.labels: n for c in table.cells if (n := node_of(c.value)) is not None}
         if not _is_needed(table, needed):
             continue
         with suppress(KeyError):  # not all of it was carried out
             found = run[name]
-            yield name, tuple(a.name for a in table.axes), found.cells if table.axes else {(): found}
+            cells = found.cells if table.axes else {(): found}
+            about = table.symbol.definition.description or _meaning(table.symbol, meanings)
+            yield _Defined(name, tuple(a.name for a in table.axes), cells, nodes, about)
+
+
+def _meaning(symbol: Symbol, meanings: Mapping[Symbol, t.Typed]) -> str:
+    """What is measured: what the vocabulary says of the function, or the arithmetic as it is written."""
+    meaning = meanings.get(symbol)
+    if symbol.kind != "metric":
+        return ""
+    if isinstance(meaning, t.Invocation):
+        return meaning.function.help
+    return " ".join(symbol.definition.value.span.text.split()) if isinstance(meaning, t.Applied) else ""
 
 
 def _details(run: Finished) -> Iterator[DetailTable]:
@@ -95,8 +130,8 @@ def _details(run: Finished) -> Iterator[DetailTable]:
         ("vector", lambda name, v: shift_detail(name, v) if hasattr(v, "delta") else None),
     ]
     for kind, detail in makers:
-        for name, axes, cells in _results(run, kind):
-            made = (detail(_name(name, axes, labels), value) for labels, value in cells.items())
+        for d in _results(run, kind):
+            made = (detail(_name(d.name, d.axes, labels), value) for labels, value in d.cells.items())
             yield from (table for table in made if table is not None)
 
 
@@ -106,29 +141,56 @@ def _is_needed(table: Any, needed: set[str]) -> bool:
     return any(n is not None and n.key in needed for n in nodes)
 
 
-def _metric(name: str, axes: tuple[str, ...], cells: Cells) -> MetricTable:
-    rows = tuple(MetricRow(labels, m.value, m.interval, m.count) for labels, m in cells.items())
-    return MetricTable(name, axes, rows)
+def _metrics(run: Finished) -> Iterator[MetricTable]:
+    found = list(_results(run, "metric"))
+    origins = {(d.name, labels): origin_of(node) for d in found for labels, node in d.nodes.items()}
+    bases = _bases(found, origins)
+    words = axis_words(run.program.compiled.program)
+    for d in found:
+        rows = []
+        for labels, m in d.cells.items():
+            origin = origins.get((d.name, labels))
+            base = None if origin is None else bases.get((origin.measure, origin.base))
+            own = gain(m, base) if base is not None and origin is not None and origin.role != UNSTEERED else None
+            rows.append(MetricRow(labels, m.value, m.interval, m.count, origin, own))
+        unit = next((unit_of(node) for node in d.nodes.values()), "")
+        means = {a: words[a] for a in d.axes if a in words}
+        yield MetricTable(d.name, d.axes, tuple(rows), d.description, unit, means)
 
 
-def _samples(name: str, axes: tuple[str, ...], cells: Cells) -> list[SampleTable]:
+def _bases(
+    found: Sequence[_Defined], origins: Mapping[tuple[str, Labels], Origin | None]
+) -> dict[tuple[str, str], Measured]:
+    """What steered models are held against: what was measured of the weights under them, by measure and weights."""
+    bases: dict[tuple[str, str], Measured] = {}
+    for d in found:
+        for labels, m in d.cells.items():
+            origin = origins.get((d.name, labels))
+            if origin is not None and origin.role in (UNSTEERED, EDITED):
+                bases.setdefault((origin.measure, origin.weights), m)
+    return bases
+
+
+def _samples(d: _Defined) -> list[SampleTable]:
     """One table for each set of prompts; usually there is one."""
     by_prompts: dict[tuple[str, ...], list[SampleColumn]] = {}
-    for labels, samples in cells.items():
+    for labels, samples in d.cells.items():
         opened = [s.gate_open for s in samples if s.gate_open is not None]
-        column = SampleColumn(labels, tuple(s.completion for s in samples), sum(opened) if opened else None)
+        origin = origin_of(d.nodes[labels]) if labels in d.nodes else None
+        column = SampleColumn(labels, tuple(s.completion for s in samples), sum(opened) if opened else None, origin)
         by_prompts.setdefault(tuple(s.prompt for s in samples), []).append(column)
-    return [SampleTable(name, axes, prompts, tuple(columns)) for prompts, columns in by_prompts.items()]
+    return [SampleTable(d.name, d.axes, p, tuple(columns), d.description) for p, columns in by_prompts.items()]
 
 
-def _vectors(name: str, axes: tuple[str, ...], cells: Cells) -> list[VectorTable]:
+def _vectors(d: _Defined) -> list[VectorTable]:
     found: list[VectorTable] = []
-    for labels, value in cells.items():
-        whole = _name(name, axes, labels)
+    for labels, value in d.cells.items():
+        whole = _name(d.name, d.axes, labels)
         if isinstance(value, dict):  # a list of vectors
             found += [vector_table(f"{whole}[{one}]", v) for one, v in value.items()]
         elif hasattr(value, "directions"):
-            found.append(vector_table(whole, value))
+            random = labels in d.nodes and is_random_vector(d.nodes[labels])
+            found.append(replace(vector_table(whole, value), random=random, description=d.description))
     return found
 
 
@@ -141,15 +203,15 @@ def vector_table(name: str, vector: Any) -> VectorTable:
     )
 
 
-def _found(name: str, axes: tuple[str, ...], cells: Cells) -> list[CoefficientTable]:
+def _found(d: _Defined) -> list[CoefficientTable]:
     """Coefficients that were found while running; those written in the program stand there."""
     return [
         CoefficientTable(
-            _name(name, axes, labels), c.vectors, c.blocks, tuple(tuple(float(x) for x in row) for row in c.values),
+            _name(d.name, d.axes, labels), c.vectors, c.blocks, tuple(tuple(float(x) for x in row) for row in c.values),
             tuple(float(step["loss"]) for step in c.history if step.get("loss") is not None),
             coefficient_facts(c.found, len(c.history)),
         )
-        for labels, c in cells.items() if hasattr(c, "history")
+        for labels, c in d.cells.items() if hasattr(c, "history")
     ]  # fmt: skip
 
 

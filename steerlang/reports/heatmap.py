@@ -16,6 +16,7 @@ from .findings import CoefficientTable, number
 CELL, ROW, HEAD, NAME = 22, 18, 34, 7
 NUMBERED = 60  # up to so many cells say their numbers in print too, and are wider for it
 WIDER, BAR = 46, 16
+STRONG = 0.78  # from here on a cell is so strong that its number is in the colour of the paper
 # The first number between dots is the layer: `model.layers.3.mlp.up_proj.weight`.
 _LAYER = re.compile(r"(?P<before>.*?\.)(?P<layer>\d+)(?:\.(?P<after>.*))?")
 _INSIDE = re.compile(r"\[(?:random|part|row|column) [^\]]*\]$")
@@ -129,7 +130,7 @@ def _printed(box: Box, mean: float, strength: float) -> str:
     """The number in its cell, in the colour of the paper where the cell is strong."""
     if not box.numbered:
         return ""
-    style = "strong" if strength > 0.55 else "weak"
+    style = "strong" if strength > STRONG else "weak"
     words = f"{mean:.2g}".replace("-", "−")
     x, y = box.x + box.width // 2, box.y + ROW - 6
     return f'<text class="{style}" x="{x}" y="{y}" text-anchor="middle">{words}</text>'

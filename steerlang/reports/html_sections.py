@@ -1,41 +1,20 @@
-"""The sections of the HTML page, each a function from findings to markup. Every text is escaped here."""
+"""The sections of the page that are short, each a function from what there is to show to markup."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
-from .curves import curves
-from .findings import (
-    Artifact,
-    CoefficientTable,
-    Expected,
-    Findings,
-    MetricTable,
-    SampleColumn,
-    SampleTable,
-    VectorTable,
-    gate_notes,
-    is_random,
-    number,
-    plain,
-    point_text,
-    size,
-)
+from steerlang.engine.events import duration
+
+from .background import Carried, Told
+from .edits import edits_html
+from .expected import Line, lines, numbers_text
+from .findings import CoefficientTable, Findings, number, size
 from .heatmap import heatmaps
+from .html_parts import Markup, Page, anchor, base_name, definitions, fold, grid, heading, line_of, named, plural
 from .svg import Point, Series, chart
-from .terminal import layers_text, numbers_text
-
-MOST_OPEN = 12  # prompts shown before the rest is folded away
-
-
-def section(name: str, content: str) -> str:
-    return f"<section>\n<h2>{escape(name)}</h2>\n{content}\n</section>" if content else ""
-
-
-def _title(name: str, description: str) -> str:
-    about = f'\n<p class="soft">{escape(description)}</p>' if description else ""
-    return f"<h3><code>{escape(name)}</code></h3>{about}\n"
+from .terminal import seconds
 
 
 def head(findings: Findings, title: str, date: str) -> str:
@@ -45,119 +24,99 @@ def head(findings: Findings, title: str, date: str) -> str:
     state = tally.outcome
     if expected and tally.outcome == "done":
         state = f"{holding} of {len(expected)} expectations hold"
-    line = " · ".join(escape(w) for w in (findings.program, date, f"{tally.made} run", f"{tally.cached} cached") if w)
+    counts = [f"{tally.made} run", f"{tally.cached} reused"]
+    counts += [f"{n} {word}" for n, word in ((tally.failed, "failed"), (tally.skipped, "skipped")) if n]
+    facts = (findings.program, date, *counts, seconds(tally.seconds))
+    line = " · ".join(escape(fact) for fact in facts if fact)
     strong = f'<strong class="{"good" if good else "bad"}">{escape(state)}</strong>'
-    return f'<header>\n<h1>{escape(title)}</h1>\n<p class="soft">{strong} · {line}</p>\n</header>'
+    top = f'<h1>{escape(title)}</h1>\n<p class="soft">{strong} · {line}</p>\n'
+    return f"<header>\n{top}{_incomplete(findings)}</header>"
 
 
-def expectations(found: Sequence[Expected]) -> str:
-    items = "\n".join(map(_expectation, found))
-    return section("Expectations", f'<ul class="expectations">\n{items}\n</ul>' if items else "")
+def _incomplete(findings: Findings) -> str:
+    if findings.tally.outcome == "done":
+        return ""
+    words = {"failed": "This run failed", "interrupted": "This run was interrupted"}
+    why = words.get(findings.tally.outcome, f"This run is {findings.tally.outcome}")
+    return f'<p class="alert" role="alert">{why}: what it did not make is missing below.</p>\n'
 
 
-def _expectation(e: Expected) -> str:
-    sign, style = {True: ("✓", "good"), False: ("✗", "bad"), None: ("?", "soft")}[e.holds]
-    numbers = f' <span class="soft num">{escape(numbers_text(e))}</span>' if numbers_text(e) else ""
-    return f'<li><strong class="{style}">{sign} {escape(e.label)}</strong> <code>{escape(e.text)}</code>{numbers}</li>'
+def contents(names: Sequence[str]) -> str:
+    """Links to the sections."""
+    items = "".join(f'<li><a href="#{anchor("s", n.lower())}">{escape(n)}</a></li>' for n in names)
+    return f'<nav aria-label="sections"><ul>{items}</ul></nav>' if len(names) > 1 else ""
 
 
-def metrics(tables: Sequence[MetricTable], chosen: Sequence[tuple[str, str]] = ()) -> str:
-    """Each metric as a chart and a table; `chosen` are names of points and the points."""
-    points = "".join(f"<p>chosen: <code>{escape(n)}</code> is {escape(p)}</p>\n" for n, p in chosen)
-    return section("Metrics", points + "\n".join(_metric(t, chosen) for t in tables))
+# ---- expectations, and what the run had to say -----------------------------------------------------------------------
 
 
-def _metric(table: MetricTable, chosen: Sequence[tuple[str, str]]) -> str:
-    heads = [*table.axes, table.name]
-    rows = [[*map(plain, r.labels), number(r.value)] for r in table.rows]
-    if any(r.interval for r in table.rows):
-        heads.append("95 % interval")
-        rows = [[*row, _interval(r.interval)] for row, r in zip(rows, table.rows, strict=True)]
-    if any(r.count for r in table.rows):
-        heads.append("n")
-        rows = [[*row, str(r.count or "")] for row, r in zip(rows, table.rows, strict=True)]
-    return _title(table.name, table.description) + curves(table, chosen) + grid(heads, rows, len(table.axes))
+_HEADS = ("", "expectation", "condition", "measured")
 
 
-def _interval(interval: tuple[float, float] | None) -> str:
-    return f"{number(interval[0])} … {number(interval[1])}" if interval else ""
-
-
-def grid(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> str:
-    """A table whose first `texts` columns are text and the others numbers."""
-    styles = [""] * texts + [' class="num"'] * (len(heads) - texts)
-
-    def cells(tag: str, row: Sequence[str]) -> str:
-        return "".join(f"<{tag}{style}>{escape(cell)}</{tag}>" for cell, style in zip(row, styles, strict=True))
-
-    body = "\n".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    top = f"<thead><tr>{cells('th', heads)}</tr></thead>"
-    return f'<div class="wide"><table>\n{top}\n<tbody>\n{body}\n</tbody></table></div>'
-
-
-def samples(tables: Sequence[SampleTable]) -> str:
-    return section("Samples", "\n".join(_samples(t) for t in tables if t.prompts))
-
-
-def _samples(table: SampleTable) -> str:
-    random = [c for c in table.columns if any(map(is_random, c.labels))]
-    plain_ones = [c for c in table.columns if c not in random]
-    notes = "".join(f'<p class="soft">{escape(words)}</p>\n' for words in gate_notes(table))
-    shown = _prompts(table, plain_ones or random)
-    if plain_ones and random:
-        shown += _folded(f"{len(random)} random direction{'s' * (len(random) > 1)}", _prompts(table, random))
-    return _title(table.name, table.description) + notes + shown
-
-
-def _prompts(table: SampleTable, columns: Sequence[SampleColumn]) -> str:
-    """Some columns of a table, all but the first prompts folded away."""
-    heads = ["prompt", *(point_text(table.axes, c.labels) or table.name for c in columns)]
-    # Most replies begin with the blank that parts them from their prompts.
-    rows = [[prompt, *(c.completions[i].lstrip(" ") for c in columns)] for i, prompt in enumerate(table.prompts)]
-    rest = rows[MOST_OPEN:]
-    shown = _side_by_side(heads, rows[:MOST_OPEN])
-    more = f"{len(rest)} more prompt{'s' * (len(rest) > 1)}"
-    return shown + (_folded(more, _side_by_side(heads, rest)) if rest else "")
-
-
-def _folded(name: str, content: str) -> str:
-    return f"\n<details><summary>{escape(name)}</summary>\n{content}\n</details>"
-
-
-def _side_by_side(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    top = "".join(f"<th>{escape(h)}</th>" for h in heads)
-    body = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<table class="samples">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
-
-
-def vectors(tables: Sequence[VectorTable]) -> str:
-    return section("Vectors", "\n".join(map(_vector, tables)))
-
-
-def _vector(table: VectorTable) -> str:
-    quality = table.quality or {}
-    heads = ["layer", "length", *(["share of the states"] if table.state_norms else []),
-             *(name.replace("_", " ") for name in quality)]
+def expectations(page: Page) -> str:
+    """A row for each; where one has many points, a row for all, and one for each at which it does not hold."""
     rows = []
-    for i, layer in enumerate(table.layers):
-        state = table.state_norms[i] if table.state_norms else 0.0
-        share = [f"{100 * table.norms[i] / state:.3g} %" if state else ""] if table.state_norms else []
-        rows.append([str(layer), number(table.norms[i]), *share, *(number(values[i]) for values in quality.values())])
-    facts = definitions({"layers": layers_text(table.layers), **(table.facts or {})})
-    return _title(table.name, table.description) + facts + grid(heads, rows, 1)
+    seen: set[str] = set()
+    for line in lines(page.findings.expectations):
+        rows.append(_expectation(page, line, first=base_name(line.label) not in seen))
+        seen.add(base_name(line.label))
+        if line.points:
+            each = [[e.label, _STATES[e.holds][1], numbers_text(e)] for e in line.points]
+            rows[-1][3] = Markup(rows[-1][3] + fold("every point", grid(["point", "", "measured"], each, 3)))
+    return grid(_HEADS, rows, 4, "expectations") if rows else ""
 
 
-def coefficients(tables: Sequence[CoefficientTable]) -> str:
-    return section("Coefficients", "\n".join(map(_coefficients, tables)))
+def _expectation(page: Page, e: Line, first: bool) -> list[str]:
+    sign, words, style = _STATES[e.holds]
+    state = f'<strong class="{style}"><span aria-hidden="true">{sign}</span><span class="said">{words}</span></strong>'
+    own = f' id="{anchor("r", base_name(e.label))}"' if first else ""
+    name = f'<strong{own} class="{style}">{escape(e.label)}</strong>{line_of(page, e.label)}'
+    numbers = f'<span class="num">{escape(e.numbers)}</span>' if e.numbers else ""
+    return [Markup(state), Markup(name), Markup(f"<code>{escape(e.text)}</code>"), Markup(numbers)]
 
 
-def _coefficients(table: CoefficientTable) -> str:
+_STATES = {True: ("✓", "holds", "good"), False: ("✗", "does not hold", "bad"), None: ("?", "was not judged", "soft")}
+
+
+def told(page: Page) -> str:
+    """Errors first, then warnings and notes."""
+    order = {"error": 0, "warning": 1}
+    found = sorted(page.background.told, key=lambda t: order.get(t.severity, 2))
+    # Expectations that failed stand above.
+    items = [_told(t) for t in found if t.code != "SL803"]
+    return '<ul class="told">\n' + "\n".join(items) + "\n</ul>" if items else ""
+
+
+def _told(t: Told) -> str:
+    style = "bad" if t.severity == "error" else "soft"
+    place = f'<a href="#L{t.line}">{escape(t.place)}</a>' if t.line else escape(t.place)
+    helps = "".join(f"<br><span class=\"soft\">{_quoted(h)}</span>" for h in t.help)
+    where = f' <span class="soft">({place})</span>' if place else ""
+    return f'<li><strong class="{style}">{t.severity} {t.code}</strong> {_quoted(t.message)}{where}{helps}</li>'
+
+
+def _quoted(message: str) -> str:
+    """A message with what it quotes in backticks as code."""
+    parts = escape(message).split("`")
+    if len(parts) % 2 == 0:
+        return escape(message)
+    return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
+
+
+# ---- coefficients, weights, files ------------------------------------------------------------------------------------
+
+
+def coefficients(page: Page) -> str:
+    return "\n".join(_coefficients(page, t) for t in page.findings.coefficients)
+
+
+def _coefficients(page: Page, table: CoefficientTable) -> str:
     points = tuple(Point(float(step), loss) for step, loss in enumerate(table.losses))
     curve = chart([Series("loss", points)], f"loss of {table.name} before each step", "step", "loss")
     shown = _single(table) if len(table.blocks) == 1 else heatmaps(table)
     # Why these were kept stands in the sentence on the coefficients.
     facts = {name: value for name, value in (table.facts or {}).items() if name != "why"}
-    return _title(table.name, "") + definitions(facts) + shown + curve
+    return heading(page, table.name) + definitions(facts) + shown + curve
 
 
 def _single(table: CoefficientTable) -> str:
@@ -166,15 +125,60 @@ def _single(table: CoefficientTable) -> str:
     return grid(["task vector", "coefficient"], rows, 1)
 
 
-def definitions(facts: Mapping[str, str]) -> str:
-    items = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
-    return f"<dl>\n{items}\n</dl>\n" if items else ""
+def weights(page: Page) -> str:
+    return edits_html(page.findings.edits)
 
 
-def artifacts(found: Sequence[Artifact]) -> str:
-    rows = [[a.path, size(a.bytes) if a.bytes is not None else ""] for a in found]
-    return section("Files", grid(["file", "size"], rows, 1) if rows else "")
+def artifacts(page: Page) -> str:
+    rows = [[a.path, size(a.bytes) if a.bytes is not None else ""] for a in page.findings.artifacts]
+    return grid(["file", "size"], rows, 1) if rows else ""
 
 
-def program(findings: Findings) -> str:
-    return section("Program", f"<pre><code>{escape(findings.text)}</code></pre>" if findings.text else "")
+# ---- what ran --------------------------------------------------------------------------------------------------------
+
+
+def carried(page: Page) -> str:
+    """What ran and why; what was reused is folded away where there is much of it."""
+    ran = [c for c in page.background.carried if c.state != "reused"]
+    reused = [c for c in page.background.carried if c.state == "reused"]
+    parts = []
+    if ran:
+        heads = ["definition", "operation", "state", "why", "results", "time"]
+        parts.append(grid(heads, [_carried(page, c, ran=True) for c in ran], 4))
+    elif reused:
+        parts.append("<p>Nothing ran: every result was there.</p>")
+    if reused:
+        total = sum(c.count for c in reused)
+        heads = ["definition", "operation", "results", "took, when made"]
+        table = grid(heads, [_carried(page, c, ran=False) for c in reused], 2)
+        parts.append(fold(f"{plural(total, 'result')} reused", table))
+    return "\n".join(parts)
+
+
+def _carried(page: Page, c: Carried, ran: bool) -> list[str]:
+    name, time = named(page, c.definition), duration(c.seconds) if c.state in ("run", "reused") else ""
+    if not ran:
+        return [name, c.operation, str(c.count), time]
+    style = {"failed": "bad", "skipped": "soft"}.get(c.state, "")
+    state = f'<span class="{style}">{c.state}</span>' if style else c.state
+    return [name, c.operation, Markup(state), c.why, str(c.count), time]
+
+
+# ---- provenance ------------------------------------------------------------------------------------------------------
+
+
+def provenance(page: Page) -> str:
+    """Inputs with their digests, the lock, parameters, seeds and versions."""
+    about = page.background
+    parts = []
+    if about.inputs:
+        rows = [[i.kind, i.name, Markup(f'<code class="digest">{escape(i.digest)}</code>')] for i in about.inputs]
+        parts.append(grid(["input", "name", "SHA-256"], rows, 3))
+    facts: dict[str, str] = {}
+    if about.lock:
+        facts["lock"] = Markup(_quoted(about.lock))
+    facts |= {f"parameter {name}": value for name, value in about.parameters.items()}
+    facts |= {f"seed of {name}": value for name, value in about.seeds.items()}
+    facts |= dict(about.versions)
+    parts.append(definitions(facts))
+    return "\n".join(part for part in parts if part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from .findings import number
@@ -12,6 +12,7 @@ from .findings import number
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 78, 16, 32, 44
 WIDE = 50.0  # an axis is logarithmic where the largest number is more than so many times the smallest
+_LARGEST, _SMALLEST = 1e300, 1e-300
 COLORS = 8  # classes c0 … c7 in the page's style
 
 
@@ -26,8 +27,20 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
+    """A curve. `style` is that of a control (`base`, `told`, `random`), empty for what the chart is about."""
+
     name: str
     points: tuple[Point, ...]
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A number that does not depend on the x axis, drawn across the chart."""
+
+    name: str
+    value: float
+    style: str
 
 
 @dataclass(frozen=True)
@@ -47,41 +60,66 @@ class _Scale:
 
 
 def chart(
-    series: Sequence[Series], title: str, x_name: str, y_name: str = "", marked: Sequence[tuple[float, str]] = ()
+    series: Sequence[Series], title: str, x_name: str, y_name: str = "", marked: Sequence[tuple[float, str]] = (),
+    levels: Sequence[Level] = (),
 ) -> str:
     """Curves with their intervals as bands; nothing where there are fewer than two points to join.
 
     marked  places on the x axis with a name, each an upright line: points that were chosen
+    levels  numbers to hold the curves against
     """
-    drawn = [Series(s.name, _finite(s.points)) for s in series]
+    drawn = [replace(s, points=_finite(s.points)) for s in series]
     drawn = [s for s in drawn if len(s.points) > 1]
     if not drawn:
         return ""
+    levels = [level for level in levels if _can_be_drawn(level.value)]
     xs = [p.x for s in drawn for p in s.points]
-    ys = [y for s in drawn for p in s.points for y in (p.y, *(p.interval or ()))]
+    ys = [y for s in drawn for p in s.points for y in (p.y, *(p.interval or ()))] + [level.value for level in levels]
+    styles = _styles(drawn)
     x = _Scale(*_spread(min(xs), max(xs), 0), LEFT, WIDTH - RIGHT)
-    y = _upright_scale(ys)
+    y = _scale(ys, HEIGHT - BOTTOM, TOP)
     parts = [
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
         f"<title>{escape(title)}</title>", _text(f"{WIDTH / 2}", 16, title, "name"),
         *_grid(x, y, x_name), _side(y, y_name),
         *(_chosen(x, at, name) for at, name in marked if min(xs) <= at <= max(xs)),
-        *(shape for i, s in enumerate(drawn) for shape in _curve(s, i % COLORS, x, y)), "</svg>",
+        *(_level(level, y) for level in levels),
+        *(shape for s, style in zip(drawn, styles, strict=True) for shape in _curve(s, style, x, y)), "</svg>",
     ]
-    return "".join(parts) + legend([s.name for s in drawn])
+    keys = [(s.name, style) for s, style in zip(drawn, styles, strict=True)]
+    return _held(parts) + legend([*keys, *((level.name, level.style) for level in levels)])
 
 
-def _upright_scale(values: Sequence[float]) -> _Scale:
-    """The y axis: logarithmic where all numbers are above 0 and span more than `WIDE`."""
+def _styles(series: Sequence[Series]) -> list[str]:
+    """A colour for each curve that is no control."""
+    colors = (f"c{i % COLORS}" for i in range(len(series)))
+    return [s.style or next(colors) for s in series]
+
+
+def _level(level: Level, y: _Scale) -> str:
+    words = escape(f"{level.name}: {number(level.value)}")
+    return (
+        f'<line class="line {level.style}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(level.value)}" '
+        f'y2="{y(level.value)}"><title>{words}</title></line>'
+    )
+
+
+def _scale(values: Sequence[float], start: float, end: float) -> _Scale:
+    """An axis from `start` to `end`: logarithmic where all numbers are above 0 and span more than `WIDE`."""
     if min(values) > 0 and max(values) / WIDE > min(values):
         low, high = _spread(math.log10(min(values)), math.log10(max(values)), 0.06)
-        return _Scale(low, high, HEIGHT - BOTTOM, TOP, logarithmic=True)
-    return _Scale(*_spread(min(values), max(values), 0.06), HEIGHT - BOTTOM, TOP)
+        return _Scale(low, high, start, end, logarithmic=True)
+    return _Scale(*_spread(min(values), max(values), 0.06), start, end)
+
+
+def _rounds(scale: _Scale) -> list[float]:
+    return powers(scale.low, scale.high) if scale.logarithmic else ticks(scale.low, scale.high)
 
 
 def _side(y: _Scale, name: str) -> str:
     """The name of the y axis, along it."""
-    words = f"{name} (logarithmic)" if y.logarithmic else name
+    words = f"{name.removesuffix(')')}, logarithmic)" if y.logarithmic and name.endswith(")") else name
+    words = f"{name} (logarithmic)" if y.logarithmic and words == name else words
     middle = (TOP + HEIGHT - BOTTOM) / 2
     return f'<text x="14" y="{middle}" text-anchor="middle" transform="rotate(-90 14 {middle})">{escape(words)}</text>'
 
@@ -98,67 +136,102 @@ def _chosen(x: _Scale, at: float, name: str) -> str:
 
 @dataclass(frozen=True)
 class Mark:
-    """A measured number with a name and its interval."""
+    """A measured number with a name and its interval; `style` is that of a control, or empty."""
 
     name: str
     value: float
     interval: tuple[float, float] | None = None
+    style: str = ""
 
 
 _ROW, _HEAD = 26, 14
 
 
-def strip(marks: Sequence[Mark], band: tuple[float, float], title: str) -> str:
-    """Named numbers one below the other along one scale, with a band across all of them."""
-    marks = [m for m in marks if math.isfinite(m.value)]
-    if not marks or not all(map(math.isfinite, band)):
+def strip(marks: Sequence[Mark], band: tuple[float, float] | None, title: str, base: float | None = None) -> str:
+    """Named numbers one below the other along one scale.
+
+    band  a range across all of them: what random directions reach
+    base  a number to hold all against, an upright line
+    """
+    marks = [m for m in marks if _can_be_drawn(m.value)]
+    if not marks or not all(map(_can_be_drawn, band or ())):
         return ""
-    values = [*band, *(x for m in marks for x in (m.value, *(m.interval or ())))]
-    left, height = 150, _HEAD + _ROW * len(marks) + BOTTOM
-    x = _Scale(*_spread(min(values), max(values), 0.06), left, WIDTH - RIGHT)
+    base = base if base is not None and _can_be_drawn(base) else None
+    values = [*(band or ()), *(x for m in marks for x in (m.value, *_ends(m))), *([] if base is None else [base])]
+    left, height = min(150, 20 + 7 * max(len(_cut(m.name)) for m in marks)), _HEAD + _ROW * len(marks) + BOTTOM
+    x = _scale(values, left, WIDTH - RIGHT)
     bottom = height - BOTTOM
-    low, high = float(x(band[0])), float(x(band[1]))
     parts = [
         f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">',
-        f"<title>{escape(title)}</title>",
-        f'<rect class="band soft" x="{low:.1f}" width="{high - low:.1f}" y="{_HEAD}" height="{bottom - _HEAD}"/>',
-        *(_upright(x(t), bottom, _tick(t)) for t in ticks(x.low, x.high)),
-        *(_mark(m, i, x) for i, m in enumerate(marks)),
+        f"<title>{escape(title)}</title>", _range(band, x, bottom),
+        *(_upright(x(t), bottom, _tick(t)) for t in _rounds(x)),
+        "" if base is None else f'<line class="line base" x1="{x(base)}" x2="{x(base)}" y1="{_HEAD}" y2="{bottom}"/>',
+        *(_mark(m, i, x, left) for i, m in enumerate(marks)),
         _text(f"{(left + WIDTH - RIGHT) / 2}", height - 6, title), "</svg>",
     ]
-    return "".join(parts)
+    return _held(parts)
+
+
+def _held(parts: Sequence[str]) -> str:
+    """A chart that may be wider than a small screen."""
+    return f'<div class="wide">{"".join(parts)}</div>'
+
+
+def _range(band: tuple[float, float] | None, x: _Scale, bottom: int) -> str:
+    if band is None:
+        return ""
+    low, high = float(x(band[0])), float(x(band[1]))
+    place = f'x="{low:.1f}" width="{max(high - low, 1.0):.1f}" y="{_HEAD}" height="{bottom - _HEAD}"'
+    return f'<rect class="band soft" {place}/>'
 
 
 def _upright(x: str, bottom: int, words: str) -> str:
     return f'<line class="grid" x1="{x}" x2="{x}" y1="{_HEAD}" y2="{bottom}"/>{_text(x, bottom + 18, words)}'
 
 
-def _mark(mark: Mark, number_: int, x: _Scale) -> str:
+def _ends(mark: Mark) -> tuple[float, ...]:
+    return mark.interval if mark.interval is not None and all(map(_can_be_drawn, mark.interval)) else ()
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= 20 else f"{name[:19]}…"
+
+
+def _mark(mark: Mark, number_: int, x: _Scale, left: int) -> str:
     y = _HEAD + _ROW * number_ + _ROW // 2
     words = escape(f"{mark.name}: {number(mark.value)}")
-    name = escape(mark.name if len(mark.name) <= 20 else f"{mark.name[:19]}…")
-    shapes = f'<text x="142" y="{y}" text-anchor="end" dominant-baseline="middle">{name}</text>'
-    if mark.interval is not None and all(map(math.isfinite, mark.interval)):
-        shapes += f'<line class="line c0" x1="{x(mark.interval[0])}" x2="{x(mark.interval[1])}" y1="{y}" y2="{y}"/>'
-    return f'{shapes}<circle class="dot c0" cx="{x(mark.value)}" cy="{y}" r="4"><title>{words}</title></circle>'
+    style = mark.style or "c0"
+    shapes = (
+        f'<text x="{left - 8}" y="{y}" text-anchor="end" dominant-baseline="middle">{escape(_cut(mark.name))}</text>'
+    )
+    if ends := _ends(mark):
+        shapes += f'<line class="line {style} whole" x1="{x(ends[0])}" x2="{x(ends[1])}" y1="{y}" y2="{y}"/>'
+    return f'{shapes}<circle class="dot {style}" cx="{x(mark.value)}" cy="{y}" r="4"><title>{words}</title></circle>'
 
 
-def legend(names: Sequence[str]) -> str:
+def legend(keys: Sequence[tuple[str, str]]) -> str:
     """Which colour is which; not needed for a single curve."""
-    if len(names) < 2:
+    if len(keys) < 2:
         return ""
-    items = (f'<span><i class="key c{i % COLORS}"></i>{escape(name)}</span>' for i, name in enumerate(names))
+    items = (f'<span><i class="key {style}"></i>{escape(name)}</span>' for name, style in keys)
     return f'<p class="legend">{"".join(items)}</p>'
 
 
 def _finite(points: Sequence[Point]) -> tuple[Point, ...]:
-    kept = (p for p in points if math.isfinite(p.x) and math.isfinite(p.y))
-    whole = (p if p.interval is None or all(map(math.isfinite, p.interval)) else Point(p.x, p.y) for p in kept)
+    kept = (p for p in points if _can_be_drawn(p.x) and _can_be_drawn(p.y))
+    whole = (p if p.interval is None or all(map(_can_be_drawn, p.interval)) else Point(p.x, p.y) for p in kept)
     return tuple(sorted(whole, key=lambda p: p.x))
+
+
+def _can_be_drawn(value: float) -> bool:
+    """Whether a number is finite, and so far from the largest that an axis with a margin is, too."""
+    return math.isfinite(value) and abs(value) < _LARGEST
 
 
 def _spread(low: float, high: float, margin: float) -> tuple[float, float]:
     """A range of some width with a margin on both sides."""
+    if high - low < _SMALLEST:
+        low = high = 0.0 if max(abs(low), abs(high)) < _SMALLEST else low
     if low == high:
         return low - (abs(low) or 1.0) * 0.5, high + (abs(high) or 1.0) * 0.5
     room = (high - low) * margin
@@ -189,7 +262,7 @@ def _grid(x: _Scale, y: _Scale, x_name: str) -> list[str]:
     lines = [
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(t)}" y2="{y(t)}"/>'
         f'<text x="{LEFT - 8}" y="{y(t)}" text-anchor="end" dominant-baseline="middle">{_tick(t)}</text>'
-        for t in (powers(y.low, y.high) if y.logarithmic else ticks(y.low, y.high))
+        for t in _rounds(y)
     ]
     marks = [_text(x(t), HEIGHT - BOTTOM + 18, _tick(t)) for t in ticks(x.low, x.high)]
     return [*lines, *marks, _text(f"{(LEFT + WIDTH - RIGHT) / 2}", HEIGHT - 6, x_name)]
@@ -204,16 +277,16 @@ def _tick(value: float) -> str:
     return number(0.0 if abs(value) < 1e-12 else value)
 
 
-def _curve(series: Series, color: int, x: _Scale, y: _Scale) -> list[str]:
+def _curve(series: Series, style: str, x: _Scale, y: _Scale) -> list[str]:
     points = series.points
     shapes = []
     if all(p.interval for p in points):
         upper = [f"{x(p.x)},{y(p.interval[1])}" for p in points if p.interval]
         lower = [f"{x(p.x)},{y(p.interval[0])}" for p in reversed(points) if p.interval]
-        shapes.append(f'<polygon class="band c{color}" points="{" ".join(upper + lower)}"/>')
+        shapes.append(f'<polygon class="band {style}" points="{" ".join(upper + lower)}"/>')
     line = " ".join(f"{x(p.x)},{y(p.y)}" for p in points)
-    shapes.append(f'<polyline class="line c{color}" points="{line}"/>')
+    shapes.append(f'<polyline class="line {style}" points="{line}"/>')
     for p in points:
         words = escape(f"{series.name}: {number(p.y)} at {number(p.x)}")
-        shapes.append(f'<circle class="dot c{color}" cx="{x(p.x)}" cy="{y(p.y)}" r="3"><title>{words}</title></circle>')
+        shapes.append(f'<circle class="dot {style}" cx="{x(p.x)}" cy="{y(p.y)}" r="3"><title>{words}</title></circle>')
     return shapes

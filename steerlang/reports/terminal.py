@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from .details import details
 from .edits import edits
+from .expected import lines
 from .findings import (
     CoefficientTable,
     Expected,
     Findings,
-    MetricTable,
     SampleColumn,
     SampleTable,
     Tally,
     VectorTable,
-    banded,
     gate_notes,
-    is_random,
-    label_text,
     number,
     point_text,
     size,
 )
 from .layout import Screen, columns, pad, text_width
+from .random_rows import is_random
+from .terminal_metrics import metrics
+from .terminal_parts import heading, more
 
 MOST_ROWS = 40
 MOST_PROMPTS = 3
@@ -45,15 +46,11 @@ def render(findings: Findings, screen: Screen) -> str:
     return "\n".join("\n".join(lines) + "\n" for lines in sections if lines)
 
 
-def _heading(name: str, screen: Screen, note: str = "") -> str:
-    return screen.paint(name, "bold") + (f"  {screen.paint(note, 'dim')}" if note else "")
-
-
 def chosen(findings: Findings, screen: Screen) -> list[list[str]]:
     """The points that were chosen while running."""
     if not findings.chosen:
         return []
-    return [[_heading("chosen", screen), *columns([list(pair) for pair in findings.chosen], [False, False])]]
+    return [[heading("chosen", screen), *columns([list(pair) for pair in findings.chosen], [False, False])]]
 
 
 # ---- vectors -------------------------------------------------------------------------------------------------------
@@ -62,12 +59,23 @@ def chosen(findings: Findings, screen: Screen) -> list[list[str]]:
 def vectors(tables: Sequence[VectorTable], screen: Screen) -> list[list[str]]:
     if not tables:
         return []
+    tables = _random_together(tables)
     rows = [("", "layers", "length", "of the states", *_QUALITY.values())]
     rows += [_vector(t, screen) for t in tables[:MOST_VECTORS]]
     filled = [i for i in range(len(rows[0])) if i < 2 or any(row[i] for row in rows[1:])]
     table = _fitting(rows, filled, screen)
-    lines = [_heading("vectors", screen), screen.paint(table[0], "dim"), *table[1:]]
-    return [[*lines, *_more(len(tables) - MOST_VECTORS, screen)]]
+    lines = [heading("vectors", screen), screen.paint(table[0], "dim"), *table[1:]]
+    return [[*lines, *more(len(tables) - MOST_VECTORS, screen)]]
+
+
+def _random_together(tables: Sequence[VectorTable]) -> list[VectorTable]:
+    """The random directions of one definition as one row: they all have the lengths of what they stand for."""
+    found: list[VectorTable] = []
+    for (name, random), group in groupby(tables, key=lambda t: (t.name.partition("[")[0], t.random)):
+        same = list(group)
+        first = same[0]
+        found += [replace(first, name=f"{name}, {len(same)} of them")] if random and len(same) > 1 else same
+    return found
 
 
 def _fitting(rows: Sequence[Sequence[str]], kept: list[int], screen: Screen) -> list[str]:
@@ -125,78 +133,10 @@ def coefficients(tables: Sequence[CoefficientTable], screen: Screen) -> list[lis
         lines = columns(rows, [False, True, True, True, True])
         note = f"loss {number(table.losses[0])} → {number(table.losses[-1])}" if table.losses else ""
         why = (table.facts or {}).get("why", "")
-        heading = _heading(table.name, screen, " · ".join(x for x in (note, why) if x))
-        found.append([heading, screen.paint(lines[0], "dim"), *lines[1:],
-                      *_more(len(table.vectors) - MOST_VECTORS, screen)])  # fmt: skip
+        top = heading(table.name, screen, " · ".join(x for x in (note, why) if x))
+        found.append([top, screen.paint(lines[0], "dim"), *lines[1:],
+                      *more(len(table.vectors) - MOST_VECTORS, screen)])  # fmt: skip
     return found
-
-
-# ---- metrics -------------------------------------------------------------------------------------------------------
-
-
-def metrics(tables: Sequence[MetricTable], screen: Screen) -> list[list[str]]:
-    """Metrics of the same points as one table, those without axes as one list; random directions are one row."""
-    tables = [banded(t) for t in tables]
-    found: list[list[str]] = []
-    single = [t for t in tables if not t.axes]
-    if single:
-        found.append(_single(single, screen))
-    groups: dict[object, list[MetricTable]] = {}
-    for table in tables:
-        if table.axes:
-            groups.setdefault((table.axes, table.points), []).append(table)
-    for group in groups.values():
-        found.extend(_grouped(group, screen))
-    return found
-
-
-def _single(tables: Sequence[MetricTable], screen: Screen) -> list[str]:
-    rows = [[t.name, number(r.value), _interval(r.interval), f"n = {r.count}" if r.count else ""]
-            for t in tables for r in t.rows]
-    return [_heading("metrics", screen), *columns(rows, [False, True, False, False])]
-
-
-def _grouped(tables: Sequence[MetricTable], screen: Screen) -> Iterator[list[str]]:
-    """Tables of one set of points; as many metrics beside each other as the screen is wide."""
-    first = tables[0]
-    labels = [[label_text(a, x) for a, x in zip(first.axes, row.labels, strict=True)] for row in first.rows]
-    taken = 2 + sum(max((text_width(row[i]) for row in labels), default=0) + 2 for i in range(len(first.axes)))
-    batch: list[MetricTable] = []
-    room = screen.width - taken
-    for table in tables:
-        needed = sum(_metric_width(table)) + 4
-        if batch and needed > room:
-            yield _block(batch, labels, screen)
-            batch, room = [], screen.width - taken
-        batch.append(table)
-        room -= needed
-    yield _block(batch, labels, screen)
-
-
-def _metric_width(table: MetricTable) -> tuple[int, int]:
-    values = max((len(number(r.value)) for r in table.rows), default=0)
-    return max(values, len(table.name)), max((len(_interval(r.interval)) for r in table.rows), default=0)
-
-
-def _block(tables: Sequence[MetricTable], labels: list[list[str]], screen: Screen) -> list[str]:
-    rows = [[*[""] * len(labels[0]), *(x for t in tables for x in (t.name, ""))]]
-    for i, names in enumerate(labels[:MOST_ROWS]):
-        cells = (x for t in tables for x in (number(t.rows[i].value), _interval(t.rows[i].interval)))
-        rows.append([*names, *cells])
-    right = [*[False] * len(labels[0]), *[True, False] * len(tables)]
-    lines = columns(rows, right)
-    counts = sorted({r.count for t in tables for r in t.rows if r.count})
-    note = f"n = {counts[0]}" if len(counts) == 1 else (f"n = {counts[0]}..{counts[-1]}" if counts else "")
-    shown = [_heading("metrics", screen, note), screen.paint(lines[0], "cyan"), *lines[1:]]
-    return [*shown, *_more(len(labels) - MOST_ROWS, screen)]
-
-
-def _interval(interval: tuple[float, float] | None) -> str:
-    return f"[{number(interval[0])}, {number(interval[1])}]" if interval is not None else ""
-
-
-def _more(count: int, screen: Screen) -> list[str]:
-    return [f"  {screen.sign('ellipsis')} and {count} more; `--format json` gives all"] if count > 0 else []
 
 
 # ---- samples -------------------------------------------------------------------------------------------------------
@@ -212,7 +152,7 @@ def _samples(table: SampleTable, screen: Screen) -> list[str]:
     wide = max(text_width(n) for n in (*names, "prompt"))
     room = screen.width - wide - 4
     chosen, note = _telling(table)
-    lines = [_heading(table.name, screen, note)]
+    lines = [heading(table.name, screen, note)]
     lines += [screen.paint(f"  {screen.clean(words)}", "dim") for words in gate_notes(table)[:MOST_COMPLETIONS]]
     for i in chosen:
         pairs = [("prompt", table.prompts[i]), *((n, c.completions[i]) for n, c in zip(names, shown, strict=True))]
@@ -244,34 +184,29 @@ def expectations(found: Sequence[Expected], screen: Screen) -> list[list[str]]:
     if not found:
         return []
     signs = {holds: screen.sign(sign) for holds, sign in ((True, "yes"), (False, "no"), (None, "open"))}
-    wide = max(text_width(signs[e.holds]) for e in found)
-    names = [screen.cut(e.label, 32) for e in found]
-    numbers = [numbers_text(e) for e in found]
-    room = screen.width - wide - max(map(text_width, names)) - max(map(len, numbers)) - 7
-    texts = [screen.cut(screen.clean(e.text), max(room, 12)) for e in found]
+    shown = lines(found)
+    wide = max(text_width(signs[e.holds]) for e in shown)
+    names = [screen.cut(e.label, 32) for e in shown]
+    longest = max(screen.width // 2, 24)
+    numbers = [screen.cut(e.numbers, longest) for e in shown]
+    room = screen.width - wide - max(map(text_width, names)) - max(map(text_width, numbers)) - 7
+    texts = [screen.cut(screen.clean(e.text), max(room, 12)) for e in shown]
     rows = columns(list(zip(names, texts, numbers, strict=True)), [False, False, False], indent="")
-    lines = []
-    for e, row in zip(found, rows, strict=True):
+    printed = []
+    for e, row in zip(shown, rows, strict=True):
         color = {True: "green", False: "red", None: "yellow"}[e.holds]
         sign = screen.paint(pad(signs[e.holds], wide), color, "bold")
-        lines.append(f"  {sign} {row if e.holds else screen.paint(row, color)}")
+        printed.append(f"  {sign} {row if e.holds else screen.paint(row, color)}")
         if e.holds is False and e.place:
-            lines.append(screen.paint(f"  {pad('', wide)} at {screen.clean(e.place)}", "dim"))
-    return [[_heading("expectations", screen), *lines]]
-
-
-def numbers_text(e: Expected) -> str:
-    """Both sides of an expectation as measured: `0.41 >= 0.23`."""
-    if e.holds is None:
-        return "not judged"
-    return f"{number(e.left)} {e.operator} {number(e.right)}" if e.operator and e.left is not None else ""
+            printed.append(screen.paint(f"  {pad('', wide)} at {screen.clean(e.place)}", "dim"))
+    return [[heading("expectations", screen), *printed]]
 
 
 def artifacts(findings: Findings, screen: Screen) -> list[list[str]]:
     if not findings.artifacts:
         return []
     rows = [[a.path, size(a.bytes) if a.bytes is not None else ""] for a in findings.artifacts]
-    return [[_heading("written", screen), *columns(rows, [False, True])]]
+    return [[heading("written", screen), *columns(rows, [False, True])]]
 
 
 def summary(tally: Tally, screen: Screen) -> str:

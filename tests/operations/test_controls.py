@@ -155,7 +155,8 @@ expect plain = moved[w = a] > 0
 
 def test_every_expanding_function_is_never_lowered_itself() -> None:
     for function in registry().functions.values():
-        if function.expand is not None:
+        # `random_like` is itself where no count is given.
+        if function.expand is not None and function.name != "random_like":
             call: Any = type("Call", (), {"function": function})
             with pytest.raises(AssertionError, match="means other expressions"):
                 function.lower(call, None)  # type: ignore[arg-type]

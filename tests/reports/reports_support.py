@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from steerlang.reports.background import Background, Carried, Definition, Input, Told
+from steerlang.reports.drawing import Drawing, Vertex
 from steerlang.reports.findings import (
     Artifact,
     DetailTable,
@@ -16,9 +18,17 @@ from steerlang.reports.findings import (
     Tally,
     VectorTable,
 )
+from steerlang.reports.inspection import Between, Inspected, Inspection
 
 NASTY = '<script>alert("x")</script> & \x1b[31mred\x1b[0m \u202e 宽 e\u0301'
 SWEEP = (0.0, 0.05, 0.1)
+
+
+MANNERS = VectorTable(
+    "manners", (0, 1, 2, 5), (1.0, 2.0, 3.0, 4.0), (10.0, 10.0, 10.0, 0.0),
+    {"held_out_auc": (0.9, 0.95, 1.0, 1.0), "split_half_cosine": (0.5, 0.6, 0.7, 0.8)},
+    {"model": NASTY, "site": "mlp"},
+)  # fmt: skip
 
 
 def metric(name: str = "polite", models: tuple[str, ...] = ("base", "kind")) -> MetricTable:
@@ -30,11 +40,37 @@ def metric(name: str = "polite", models: tuple[str, ...] = ("base", "kind")) -> 
     return MetricTable(name, ("s", "model"), rows)
 
 
+def background() -> Background:
+    """How it came about, with every awkward thing in it."""
+    vertices = (Vertex("base", "model", NASTY), Vertex("polite", "metric"), Vertex("kinder", "expect"))
+    cosines = ((1.0, 0.5, None, 0.1), (0.5, 1.0, -0.25, 0.2), (None, -0.25, 1.0, 0.3), (0.1, 0.2, 0.3, 1.0))
+    return Background(
+        drawing=Drawing(NASTY, vertices, (("base", "polite"), ("polite", "kinder"))),
+        definitions=(Definition("a", "let", 3), Definition("polite", "metric", 4), Definition("common.base", "model")),
+        carried=(
+            Carried("polite", "metric.word_share", "run", f"recipe changed: {NASTY}", 3, 1.25),
+            Carried("base", "capture", "reused", "", 4, 60.0), Carried("gone", "generate", "failed", "new"),
+        ),
+        told=(
+            Told("warning", "SL723", f"a gate of `kind` {NASTY}", "nasty.steer:3", ("look at `it`",), 3),
+            Told("error", "SL803", "said above"), Told("error", "SL806", "one ` backtick"),
+        ),
+        inspection=Inspection(
+            (Inspected(MANNERS, cosines),), (Between("polite", NASTY, (0, 1), (0.9, None)), Between("x", "y", (), ())),
+        ),
+        inputs=(Input("data", NASTY, "ab" * 32),),
+        parameters={"strength": NASTY},
+        seeds={"generate": "0"},
+        lock="no lock file; `steerlang lock` writes one",
+        versions={"torch": "2.13.0"},
+    )  # fmt: skip
+
+
 def findings() -> Findings:
     columns = tuple(SampleColumn((m,), (f"{m} says {NASTY}", f"same\nline {m}", "same")) for m in ("base", "kind"))
     return Findings(
         program="specs/nasty.steer",
-        text=f"steerlang 1\n# {NASTY}\nlet a = 1\n",
+        text=f"steerlang 1\n# {NASTY}\nlet a = 1\nmetric polite = a\n",
         expectations=(
             Expected("kinder", True, "polite[kind] >= polite[base] + 0.2", 0.61666, 0.5, ">="),
             Expected("fluent", False, f"surprise[kind] <= surprise[base] # {NASTY}", 2.0, 1.0, "<="),
@@ -47,10 +83,7 @@ def findings() -> Findings:
         ),
         samples=(SampleTable("replies", ("model",), (NASTY, "second", "third"), columns),),
         vectors=(
-            VectorTable("polite", (0, 1, 2, 5), (1.0, 2.0, 3.0, 4.0), (10.0, 10.0, 10.0, 0.0),
-                        {"held_out_auc": (0.9, 0.95, 1.0, 1.0), "split_half_cosine": (0.5, 0.6, 0.7, 0.8)},
-                        {"model": NASTY, "site": "mlp"}),
-            VectorTable("derived", (3,), (1.0,)),
+            MANNERS, VectorTable("derived", (3,), (1.0,)),
         ),
         details=(
             DetailTable("words[dict]", ("concept", "words", "scores"),

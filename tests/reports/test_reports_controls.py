@@ -9,8 +9,9 @@ from reports_support import metric
 
 from steerlang.reports.curves import curves
 from steerlang.reports.document import findings_document
-from steerlang.reports.findings import Expected, Findings, MetricRow, MetricTable, SampleColumn, SampleTable, banded
+from steerlang.reports.findings import Expected, Findings, MetricRow, MetricTable, SampleColumn, SampleTable
 from steerlang.reports.layout import Screen
+from steerlang.reports.random_rows import banded
 from steerlang.reports.terminal import render
 
 VALUES = {"unsteered": 0.25, "kind": 0.75, "random_1": 0.5, "random_2": 0.0, "random_3": 0.25}

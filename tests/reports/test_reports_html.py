@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from reports_support import NASTY, findings, metric
+from reports_support import NASTY, background, findings, metric
 
 from steerlang.reports.curves import curves, sweep_axis
 from steerlang.reports.document import findings_document
@@ -20,6 +20,7 @@ from steerlang.reports.findings import EditTable, Findings, MetricRow, MetricTab
 from steerlang.reports.html import page, write_page
 from steerlang.reports.svg import Point, Series, chart, ticks
 
+SHOWN = NASTY.replace("\x1b", "\ufffd")
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
@@ -60,7 +61,7 @@ def read(text: str) -> Balance:
 
 @pytest.fixture
 def text() -> str:
-    return page(findings(), title=NASTY, date="2026-01-01", provenance={"model base": NASTY, "torch": "2.13.0"})
+    return page(findings(), background(), title=NASTY, date="2026-01-01")
 
 
 def test_it_is_well_formed_and_runs_nothing(text: str) -> None:
@@ -68,27 +69,33 @@ def test_it_is_well_formed_and_runs_nothing(text: str) -> None:
     assert "script" not in found.tags
     assert not {"link", "img", "iframe", "object"} & set(found.tags)
     names = {name for name, _ in found.attributes}
-    assert not {n for n in names if n.startswith("on")} | (names & {"src", "href"})
+    assert not {n for n in names if n.startswith("on")} | (names & {"src", "srcset", "data", "action"})
+    links = [value or "" for name, value in found.attributes if name == "href"]
+    ids = [value for name, value in found.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    assert {link[1:] for link in links} <= set(ids)
+    assert all(link.startswith("#") for link in links)
     assert "http" not in "".join(value or "" for _, value in found.attributes)
+    assert not re.search(r"url\(|@import", text)
     assert "default-src 'none'" in text
 
 
 def test_everything_is_on_it(text: str) -> None:
     shown = "".join(read(text).texts)
-    for word in ("kinder", "0.6167 >= 0.5", "polite", "second", "held out auc", "out/polite.gguf", "2026", "torch"):
+    for word in ("kinder", "0.6167 >= 0.5", "polite", "second", "held-out AUC", "out/polite.gguf", "2026", "torch"):
         assert word in shown
-    assert shown.count(NASTY) >= 6  # title, heading, prompt, texts, program, facts, provenance
+    assert shown.count(SHOWN) >= 6  # title, heading, prompt, texts, program, facts, messages, inputs
 
 
 def test_every_svg_is_xml(text: str) -> None:
     pieces = text.split("<svg ")[1:]
-    assert len(pieces) == 2
+    assert len(pieces) == 6
     for piece in pieces:
         ElementTree.fromstring("<svg " + piece.partition("</svg>")[0] + "</svg>")
 
 
 def test_the_same_findings_give_the_same_page(text: str) -> None:
-    again = page(findings(), title=NASTY, date="2026-01-01", provenance={"model base": NASTY, "torch": "2.13.0"})
+    again = page(findings(), background(), title=NASTY, date="2026-01-01")
     assert again == text
     assert read(page(Findings("a.steer"))).texts
 
@@ -96,8 +103,11 @@ def test_the_same_findings_give_the_same_page(text: str) -> None:
 def test_curves_follow_the_sweep() -> None:
     assert sweep_axis(metric()) == 0
     assert curves(metric()).count("<polyline") == 2
-    assert curves(MetricTable("m", ("model",), (MetricRow(("a",), 1.0), MetricRow(("b",), 2.0)))) == ""
-    assert curves(MetricTable("m", ("on",), (MetricRow((True,), 1.0), MetricRow((False,), 2.0)))) == ""
+    for labels in (("a", "b"), (True, False)):
+        marks = curves(MetricTable("m", ("which",), tuple(MetricRow((x,), 1.0) for x in labels)))
+        assert "<polyline" not in marks
+        assert marks.count("<circle") == 2
+    assert curves(MetricTable("m", ("which",), (MetricRow(("a",), 1.0),))) == ""
 
 
 def test_curves_of_awkward_numbers() -> None:
@@ -182,11 +192,11 @@ def test_random_columns_are_folded_and_leading_blanks_go() -> None:
     columns = [SampleColumn((name,), (f" reply of {name}",)) for name in ("kind", "random_1", "random_2")]
     columns[0] = replace(columns[0], gate_open=1)
     html = page(Findings("p.steer", samples=(SampleTable("out", ("model",), ("Hello",), tuple(columns)),)))
-    before, _, folded = html.partition("<details>")
-    assert "<td>reply of kind</td>" in before
+    before, _, folded = html.partition("<body>")[2].partition("<details>")
+    assert "reply of kind</td>" in before
     assert "random" not in before
     assert "2 random directions" in folded
-    assert "<td>reply of random_2</td>" in folded
+    assert "reply of random_2</td>" in folded
     assert "kind: gate open on 1 of 1 prompt<" in before
 
 

@@ -8,7 +8,8 @@ from reports_support import NASTY, findings, metric
 from steerlang.reports.findings import Findings, MetricRow, MetricTable, SampleColumn, SampleTable, number, size
 from steerlang.reports.inspection_text import _pointed
 from steerlang.reports.layout import Screen, columns, text_width
-from steerlang.reports.terminal import layers_text, metrics, render, seconds
+from steerlang.reports.terminal import layers_text, render, seconds
+from steerlang.reports.terminal_metrics import metrics
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140])

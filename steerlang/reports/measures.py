@@ -1,0 +1,32 @@
+"""What metrics are measured in, by the operation behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from steerlang.graph.node import Node
+
+_UNITS: Mapping[str, str] = {
+    "metric.word_share": "share of replies",
+    "metric.contains_rate": "share of replies",
+    "metric.distinct": "share of n-grams",
+    "metric.perplexity": "perplexity",
+    "metric.kl_from": "nats",
+    "metric.logit_difference": "logits",
+    "metric.open_share": "share of texts",
+    "metric.accuracy": "share of examples",
+    "metric.normalized_accuracy": "ratio of accuracies",
+    "metric.confidence": "probability",
+}
+
+
+def unit_of(metric: Node) -> str:
+    """The unit of a metric; of arithmetic that of its operands where all have the same, and it keeps it. Else empty."""
+    if metric.operation == "metric.extreme" or _keeps_unit(metric):
+        units = {unit_of(i) for i in metric.inputs}
+        return units.pop() if len(units) == 1 else ""
+    return _UNITS.get(metric.operation, "")
+
+
+def _keeps_unit(metric: Node) -> bool:
+    return metric.operation == "metric.arithmetic" and metric.options["operator"] in ("+", "-", "negate")
