@@ -61,7 +61,7 @@ _TEXT = Parameter("text", Text(), "the text searched for, as it stands in the ro
 
 
 def _filter(name: str, help: str, what: str) -> Function:
-    subjects = (Parameter("column", Text(), "the column looked at"), Parameter("value", Text(), what))
+    subjects = (Parameter("column", Text(holds="column"), "the column looked at"), Parameter("value", Text(), what))
     return Function(name, help, "selectors", subjects, (), FILTER, _selector(name))
 
 

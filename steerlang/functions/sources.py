@@ -77,7 +77,7 @@ def _dtype(asked: str, stored: str | None) -> str:
 
 # ---- data ----------------------------------------------------------------------------------------------------------
 
-_PATH = Parameter("path", Text(), "the file, relative to the program")
+_PATH = Parameter("path", Text(holds="file"), "the file, relative to the program")
 
 
 def _file(name: str, help: str) -> Function:
@@ -89,7 +89,7 @@ FUNCTIONS = (
         "hf",
         "a model in Hugging Face format: a folder beside the program, or an id",
         "sources",
-        (Parameter("id", Text(), "a folder relative to the program, or a Hugging Face id"),),
+        (Parameter("id", Text(holds="model"), "a folder relative to the program, or a Hugging Face id"),),
         (
             Parameter("revision", Text(optional=True), "a branch, tag or commit of the id", None),
             Parameter("dtype", Choice(_DTYPES), "the precision it runs in", "auto"),

@@ -31,9 +31,9 @@ _ROLE_HELP = {
     "prompt": "the column of prompts",
 }
 BESIDE = (
-    Parameter("references", Text(optional=True), "the column of reference texts: lists, or split at `|`", None),
-    Parameter("answer_type", Text(optional=True), "the column that says of what type each answer is", None),
-    Parameter("id", Text(optional=True), "the column of ids of rows (default: they are counted from 0)", None),
+    Parameter("references", Text(optional=True, holds="column"), "the column of reference texts: lists, or split at `|`", None),
+    Parameter("answer_type", Text(optional=True, holds="column"), "the column that says of what type each answer is", None),
+    Parameter("id", Text(optional=True, holds="column"), "the column of ids of rows (default: they are counted from 0)", None),
 )
 _STRIP = {
     "none": "texts as they stand",
@@ -50,7 +50,11 @@ OPTIONS = (
     LIMIT,
     WHERE,
 )
-COLUMNS = (*(Parameter(r, Text(optional=True), _ROLE_HELP[r], None) for r in ROLES), CLASSES, *BESIDE)
+COLUMNS = (
+    *(Parameter(r, Text(optional=True, holds="column"), _ROLE_HELP[r], None) for r in ROLES),
+    CLASSES,
+    *BESIDE,
+)
 
 
 _HANDED_ON = ("strip", "template", "chat", "system", "limit")

@@ -10,6 +10,7 @@ from steerlang.syntax import tree
 from steerlang.syntax.printing import expression_text
 
 from . import typed as t
+from .naming import note_label
 from .parameter_types import Layers, Number
 from .types import BOOL, CONCEPTS, ERROR, NUMBER, POINT, SHIFT, TEXT, VECTOR, Axis, shown, union
 
@@ -35,6 +36,7 @@ def _one(scope: Scope, subject: t.Typed, argument: tree.Argument, expr: tree.Ind
         for axis in subject.axes:
             position = axis.index(label)
             if position is not None:
+                note_label(scope, argument.value)
                 return _select(subject, axis, position, None, expr)
     if subject.type == VECTOR:
         layers = Layers().check(argument.value, scope.inside("the layers of a vector"))
@@ -63,9 +65,11 @@ def _by_axis(scope: Scope, subject: t.Typed, name: tree.Name, value: tree.Expr, 
         )
         scope.report(error(codes.UNKNOWN_AXIS, name.span, f"this value has no axis `{name.id}`", help=help))
         return t.Poison(ERROR, expr.span)
+    scope.notes.use(name.span, scope.notes.sweeps.get(axis))
     if isinstance(value, (tree.Name, tree.Member)):
         position = axis.index(expression_text(value))
         if position is not None:
+            note_label(scope, value)
             return _select(subject, axis, position, None, expr)
     point = scope.infer(value)
     if isinstance(point, t.Poison):

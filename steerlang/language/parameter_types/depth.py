@@ -37,6 +37,7 @@ class Layers(ParameterType):
 
     def _item(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         if isinstance(expr, tree.Name) and expr.id in LAYER_WORDS:
+            scope.notes.word(expr.span, expr.id, WORD_HELP)
             return t.Constant(LAYER_WORDS[expr.id], LAYERS, expr.span)
         if isinstance(expr, tree.Range):
             return self._range(expr, scope)
@@ -51,6 +52,7 @@ class Layers(ParameterType):
 
     def _end(self, expr: tree.Expr, scope: Scope, types: tuple[Type, ...]) -> t.Typed:
         if isinstance(expr, tree.Name) and expr.id in ("first", "last"):
+            scope.notes.word(expr.span, expr.id, WORD_HELP)
             return t.Constant(LAYER_WORDS[expr.id], LAYERS, expr.span)
         if isinstance(expr, tree.Binary) and _from_last(expr):
             left, right = self._end(expr.left, scope, types), scope.infer(expr.right, (NUMBER,))
@@ -72,6 +74,9 @@ class Layers(ParameterType):
 
 
 LAYER_WORDS: Mapping[str, object] = {"all": AllLayers(), "first": 0, "last": FromLast(0)}
+WORD_HELP: Mapping[str, str] = {
+    "all": "every layer", "first": "layer 0", "last": "the last layer; `last - 2` counts back from it",
+}  # fmt: skip
 
 
 def _from_last(expr: tree.Expr) -> bool:

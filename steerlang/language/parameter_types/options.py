@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from steerlang.diagnostics import codes, error
 from steerlang.diagnostics.suggest import nearest
 from steerlang.language import typed as t
+from steerlang.language.notes import Called
 from steerlang.language.signature import Method
 from steerlang.language.types import WORD, Type, union
 from steerlang.syntax import tree
@@ -30,9 +31,11 @@ class Choice(ParameterType):
 
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         if isinstance(expr, tree.Nothing) and "none" in self.words:
+            scope.notes.word(expr.span, "none", self.words)
             return t.Constant("none", WORD, expr.span)
         if isinstance(expr, tree.Name):
             if expr.id in self.words:
+                scope.notes.word(expr.span, expr.id, self.words)
                 return t.Constant(expr.id, WORD, expr.span)
             return not_an_option(scope, expr, tuple(self.words))
         if isinstance(expr, tree.String) and expr.value in self.words:
@@ -75,6 +78,7 @@ class Methods(ParameterType):
         method = self.find(name.id)
         if method is None:
             return not_an_option(scope, name, tuple(m.name for m in self.methods))
+        scope.notes.calls.append(Called(name.span, expr.span, method))
         arguments = expr.arguments if isinstance(expr, tree.Call) else ()
         bound = scope.bind(f"`{method.name}`", method.subjects, method.parameters, arguments, expr.span)
         if t.is_broken(bound.values()):
@@ -107,6 +111,7 @@ class Selector(ParameterType):
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         if isinstance(expr, tree.Name):
             if expr.id in self.words:
+                scope.notes.word(expr.span, expr.id, self.words)
                 return t.Constant({"select": expr.id}, self.type, expr.span)
             return not_an_option(scope, expr, (*self.words, *self.calls))
         if isinstance(expr, tree.Call) and isinstance(expr.callee, tree.Name) and expr.callee.id not in self.calls:

@@ -71,7 +71,10 @@ class Number(ParameterType):
 
 @dataclass(frozen=True, slots=True)
 class Text(ParameterType):
+    """A text. `holds` says what it names, for editors: a `file`, a `model`, an `output`, or a `column` of data."""
+
     optional: bool = False
+    holds: str = ""
 
     @property
     def phrase(self) -> str:
