@@ -10,7 +10,7 @@ from steerlang.graph.node import Json
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Text, Value
 from steerlang.language.signature import Call, Function, Parameter
-from steerlang.language.types import MODEL, PAIRS, TEXT, TEXTS, list_of
+from steerlang.language.types import DATA, MODEL, PAIRS, TEXT, TEXTS, list_of
 from steerlang.language.values import POISON, ModelValue
 
 from .reports import absent, report
@@ -81,7 +81,7 @@ _PATH = Parameter("path", Text(holds="file"), "the file, relative to the program
 
 
 def _file(name: str, help: str) -> Function:
-    return Function(name, help, "sources", (_PATH,), (*COLUMNS, *OPTIONS), form, table(name))
+    return Function(name, help, "sources", (_PATH,), (*COLUMNS, *OPTIONS), form, table(name), gives=DATA)
 
 
 FUNCTIONS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from steerlang.diagnostics import Diagnostic, Label, codes, error
+from steerlang.diagnostics import Diagnostic, Edit, Fix, Label, codes, error
 from steerlang.diagnostics.suggest import nearest
 from steerlang.syntax import tree
 from steerlang.syntax.printing import expression_text
@@ -137,6 +137,9 @@ class Checker:
                 secondary=(Label(symbol.definition.kind.span, f"`{kind.name}` holds {_phrases(kind)}"),)
                 if fitting
                 else (),
+                fixes=(Fix(f"declare it as `{fitting[0]}`", (Edit(symbol.definition.kind.span, fitting[0]),)),)
+                if fitting
+                else (),
             )
         )
         return False
@@ -200,7 +203,13 @@ class Checker:
         close = nearest(word, tuple(self.registry.kinds))
         help = f"did you mean `{close[0]}`?" if close else "the kinds are " + ", ".join(self.registry.kinds)
         self.diagnostics.append(
-            error(codes.UNKNOWN_KIND, definition.kind.span, f"`{word}` is not a kind of definition", help=help)
+            error(
+                codes.UNKNOWN_KIND,
+                definition.kind.span,
+                f"`{word}` is not a kind of definition",
+                help=help,
+                fixes=(Fix(f"use `{close[0]}`", (Edit(definition.kind.span, close[0]),)),) if close else (),
+            )
         )
 
     def _endless(self, symbol: Symbol) -> None:

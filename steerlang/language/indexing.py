@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steerlang.diagnostics import codes, error
+from steerlang.diagnostics import Edit, Fix, codes, error
 from steerlang.diagnostics.suggest import nearest
 from steerlang.syntax import tree
 from steerlang.syntax.printing import expression_text
@@ -63,7 +63,10 @@ def _by_axis(scope: Scope, subject: t.Typed, name: tree.Name, value: tree.Expr, 
                 else "it depends on no sweep and on no list of models"
             )
         )
-        scope.report(error(codes.UNKNOWN_AXIS, name.span, f"this value has no axis `{name.id}`", help=help))
+        fixes = (Fix(f"use `{close[0]}`", (Edit(name.span, close[0]),)),) if close else ()
+        scope.report(
+            error(codes.UNKNOWN_AXIS, name.span, f"this value has no axis `{name.id}`", help=help, fixes=fixes)
+        )
         return t.Poison(ERROR, expr.span)
     scope.notes.use(name.span, scope.notes.sweeps.get(axis))
     if isinstance(value, (tree.Name, tree.Member)):

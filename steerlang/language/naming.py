@@ -93,6 +93,7 @@ def _imported(scope: Scope, symbol: Symbol, expr: tree.Member) -> t.Typed:
                 expr.name.span,
                 f"`{symbol.name}` defines nothing named `{expr.name.id}`",
                 help=f"did you mean `{symbol.name}.{close[0]}`?" if close else f"define it in `{module.source.name}`",
+                fixes=(Fix(f"use `{close[0]}`", (Edit(expr.name.span, close[0]),)),) if close else (),
             )
         )
         return t.Poison(ERROR, expr.span)

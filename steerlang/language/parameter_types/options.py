@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from steerlang.diagnostics import codes, error
+from steerlang.diagnostics import Edit, Fix, codes, error
 from steerlang.diagnostics.suggest import nearest
 from steerlang.language import typed as t
 from steerlang.language.notes import Called
@@ -39,22 +39,30 @@ class Choice(ParameterType):
                 return t.Constant(expr.id, WORD, expr.span)
             return not_an_option(scope, expr, tuple(self.words))
         if isinstance(expr, tree.String) and expr.value in self.words:
-            scope.report(
-                error(
-                    codes.NOT_A_MEMBER,
-                    expr.span,
-                    f"`{expr.value}` is a text here, where a bare word is meant",
-                    help=f"leave out the quotes: `{expr.value}`",
-                )
-            )
-            return t.Poison(WORD, expr.span)
+            return _quoted(scope, expr)
         return wrong(scope, scope.infer(expr, ()), self.phrase)
+
+
+def _quoted(scope: Scope, expr: tree.String) -> t.Poison:
+    scope.report(
+        error(
+            codes.NOT_A_MEMBER,
+            expr.span,
+            f"`{expr.value}` is a text here, where a bare word is meant",
+            help=f"leave out the quotes: `{expr.value}`",
+            fixes=(Fix("leave out the quotes", (Edit(expr.span, expr.value),)),),
+        )
+    )
+    return t.Poison(WORD, expr.span)
 
 
 def not_an_option(scope: Scope, expr: tree.Name, words: tuple[str, ...]) -> t.Poison:
     close = nearest(expr.id, words)
     help = f"did you mean `{close[0]}`?" if close else "take one of " + ", ".join(f"`{w}`" for w in words)
-    scope.report(error(codes.NOT_A_MEMBER, expr.span, f"{scope.parameter} has no option `{expr.id}`", help=help))
+    fixes = (Fix(f"use `{close[0]}`", (Edit(expr.span, close[0]),)),) if close else ()
+    scope.report(
+        error(codes.NOT_A_MEMBER, expr.span, f"{scope.parameter} has no option `{expr.id}`", help=help, fixes=fixes)
+    )
     return t.Poison(WORD, expr.span)
 
 
@@ -72,6 +80,8 @@ class Methods(ParameterType):
         return next((m for m in self.methods if m.name == name), None)
 
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
+        if isinstance(expr, tree.String) and self.find(expr.value) is not None:
+            return _quoted(scope, expr)
         name = expr.callee if isinstance(expr, tree.Call) else expr
         if not isinstance(name, tree.Name):
             return wrong(scope, scope.infer(expr, ()), self.phrase)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from steerlang.diagnostics import codes, error
+from steerlang.diagnostics import Edit, Fix, codes, error
 from steerlang.language import typed as t
 from steerlang.language.signature import Mismatch
 from steerlang.language.types import BOOL, NONE, NUMBER, RATIO, TEXT
@@ -88,6 +88,7 @@ class Text(ParameterType):
                     expr.span,
                     f"`{expr.id}` is a bare word where {scope.parameter} takes a text",
                     help=f'put it in quotes: `"{expr.id}"`',
+                    fixes=(Fix("put it in quotes", (Edit(expr.span, f'"{expr.id}"'),)),),
                 )
             )
             return t.Poison(TEXT, expr.span)
