@@ -20,7 +20,8 @@ from .editor import ROOT, Editor
 PIECES = (
     "a", "\n", "\r\n", "\r", "é", "😀", "\u2028", "\x0c", "\t", "", "(", ")", "[", '"', '"""', "# ", "'", "=", " = ",
     "model base = hf(\"models/courtesy\")\n", "vector polite = extract(base, ", "steerlang 1\n", "common.",
-    "let x = 1\n",    "25%..75%", "import common = \"other.steer\"\n", "method = pca(", ", ", "report page = html(to = \"r.html\")\n",
+    "let x = 1\n", "25%..75%", "import common = \"other.steer\"\n", "method = pca(", ", ",
+    "report page = html(to = \"r.html\")\n",
 )  # fmt: skip
 ENCODINGS = sorted(UNITS)
 
