@@ -1,4 +1,5 @@
-"""Write what is derived from the code: `functions.md`, `errors.md`, and the JSON Schema in `grammar/`.
+"""Write what is derived from the code: `functions.md`, `errors.md`, and in `grammar/` the JSON Schema and the TextMate
+grammar, which VS Code's folder has a copy of.
 
 python docs/generate.py            writes both pages
 python docs/generate.py --check    writes nothing; exits with 1 when a page is not current
@@ -15,6 +16,7 @@ from typing import Any
 from steerlang.diagnostics.codes import Code, Severity, all_codes
 from steerlang.functions import registry
 from steerlang.functions.selectors import SITES, TOKENS_READ, TOKENS_STEERED
+from steerlang.highlighting import textmate
 from steerlang.language.json_schema import program_schema, to_json
 from steerlang.language.parameter_types import Choice, Methods
 from steerlang.language.registry import Kind, Registry
@@ -277,8 +279,15 @@ def schema_file() -> str:
     return to_json(program_schema(registry()))
 
 
+def textmate_file() -> str:
+    """The TextMate grammar, for editors."""
+    return textmate.to_json(textmate.grammar(registry()))
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "functions.md": functions_page, "errors.md": errors_page, "../grammar/steerlang.schema.json": schema_file,
+    "../grammar/steerlang.tmLanguage.json": textmate_file,
+    "../editors/vscode/syntaxes/steerlang.tmLanguage.json": textmate_file,
 }  # fmt: skip
 
 

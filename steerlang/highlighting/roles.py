@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from itertools import pairwise
 
 from steerlang.functions import registry
 from steerlang.source import Source
+from steerlang.syntax.cutting import broken_between
 from steerlang.syntax.lexing import Token, tokenize
 from steerlang.syntax.vocabulary import CLOSERS, INFIX, NUMBERS, OPENERS, TEXTS
 
@@ -77,22 +77,33 @@ def _options() -> frozenset[str]:
 
 
 def _roles(tokens: Sequence[Token]) -> list[Role]:
-    defined = {b.text for a, b in pairwise(tokens) if a.type == b.type == "NAME"}
-    return [_role(tokens, i, defined) for i in range(len(tokens))]
+    heads = {i for i in range(len(tokens)) if _is_head(tokens, i)}
+    defined = {tokens[i + 1].text for i in heads}
+    return [_role(tokens, i, heads, defined) for i in range(len(tokens))]
 
 
-def _role(tokens: Sequence[Token], i: int, defined: set[str]) -> Role:
+def _is_head(tokens: Sequence[Token], i: int) -> bool:
+    """Whether kind and name of a definition begin here: two names and `=`, or two names on a line of their own."""
+    if [t.type for t in tokens[i : i + 2]] != ["NAME", "NAME"]:
+        return False
+    if i + 2 < len(tokens) and tokens[i + 2].type == "EQUAL":
+        return True
+    begins = i == 0 or broken_between(tokens[i - 1], tokens[i])
+    return begins and not broken_between(tokens[i], tokens[i + 1])
+
+
+def _role(tokens: Sequence[Token], i: int, heads: set[int], defined: set[str]) -> Role:
     token = tokens[i]
     before = tokens[i - 1] if i else None
+    after = tokens[i + 1].type if i + 1 < len(tokens) else ""
     if token.type != "NAME":
         header = token.type == "INT" and before is not None and i == 1 and before.text == "steerlang"
         return Role.EDITION if header else _BY_TYPE.get(token.type, Role.BAD)
-    after = tokens[i + 1].type if i + 1 < len(tokens) else ""
     if i == 0 and token.text == "steerlang" and after == "INT":
         return Role.HEADER
-    if after == "NAME":  # two names side by side are the head of a definition and nothing else
+    if i in heads:
         return Role.KIND
-    if before is not None and before.type == "NAME":
+    if i - 1 in heads:
         return Role.DEFINED
     if before is not None and before.type == "DOT":
         return Role.MEMBER
