@@ -1,5 +1,5 @@
-"""Write what is derived from the code: the reference of functions, kinds, verbs, messages and output schemas, and the
-JSON Schema in `grammar/`.
+"""Write what is derived from the code: the reference of functions, kinds, verbs, messages and output schemas, and in
+`grammar/` the JSON Schema and the TextMate grammar, which VS Code's folder has a copy of.
 
 python docs/generate.py            writes the pages
 python docs/generate.py --check    writes nothing; exits with 1 when a page is not current
@@ -21,6 +21,7 @@ from tables import NOTICE, sentence, table
 from steerlang.diagnostics.codes import Code, Severity, all_codes
 from steerlang.functions import registry
 from steerlang.functions.selectors import SITES, TOKENS_READ, TOKENS_STEERED
+from steerlang.highlighting import textmate
 from steerlang.language.json_schema import program_schema, to_json
 from steerlang.language.parameter_types import Choice, Methods
 from steerlang.language.registry import Kind, Registry
@@ -271,6 +272,11 @@ def schema_file() -> str:
     return to_json(program_schema(registry()))
 
 
+def textmate_file() -> str:
+    """The TextMate grammar, for editors."""
+    return textmate.to_json(textmate.grammar(registry()))
+
+
 def kinds() -> str:
     """The kinds, with links to the functions as the page of functions has them."""
     found = registry()
@@ -288,6 +294,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "schemas.md": schemas_page,
     "../grammar/steerlang.schema.json": schema_file,
+    "../grammar/steerlang.tmLanguage.json": textmate_file,
+    "../editors/vscode/syntaxes/steerlang.tmLanguage.json": textmate_file,
 }
 
 

@@ -14,10 +14,10 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "steerlang"
 # A room imports from itself and from rooms that stand before it. `graph` knows nothing of the language.
 ROOMS = (
-    "source", "diagnostics", "syntax", "data", "graph", "language", "functions", "engine", "kernels", "weights",
-    "models", "learning", "exports", "operations", "reports", "api", "cli",
+    "source", "diagnostics", "syntax", "data", "graph", "language", "functions", "highlighting", "engine", "kernels",
+    "weights", "models", "learning", "exports", "operations", "reports", "api", "server", "cli",
 )
-LIGHT = ROOMS[: ROOMS.index("functions") + 1]
+LIGHT = ROOMS[: ROOMS.index("highlighting") + 1]
 HEAVY = ("torch", "transformers", "numpy", "safetensors", "tokenizers", "sklearn", "scipy")
 # Where torch may be imported when a module loads. Everywhere else it is imported by the function that needs it.
 TORCH_ROOMS = ("kernels", "models", "learning", "operations")

@@ -93,11 +93,16 @@ def _explained(
     return Explained(
         symbol.label, symbol.kind, symbol.definition.description, place_of(symbol.span),
         expression_text(symbol.definition.value),
-        tuple(_Settings(compiled, given, symbol).of(meaning, "")),
+        settings_of(compiled, symbol, given),
         tuple(e for e in resolved.get(symbol.label, ()) if e.lines or e.details),
         tuple(dict.fromkeys(s.label for s in names_in(meaning))),
         tuple(s.label for s in users.get(symbol, ())),
     )  # fmt: skip
+
+
+def settings_of(compiled: Compiled, symbol: Symbol, given: Collection[str] = ()) -> tuple[Setting, ...]:
+    """The options of one definition; `given` are the parameters that were set outside."""
+    return tuple(_Settings(compiled, given, symbol).of(compiled.program.meanings[symbol], ""))
 
 
 def users_of(compiled: Compiled) -> dict[Symbol, list[Symbol]]:

@@ -39,6 +39,7 @@ VERBS: Mapping[str, str] = {
     "diff": "Compare two programs by meaning, or checkpoints, adapters or vectors block by block.",
     "cache": "List, check and clear stored results.",
     "doctor": "Show versions, devices, folders and settings.",
+    "lsp": "Serve an editor: the language server.",
     "schema": "Print a JSON Schema.",
     "completion": "Print what a shell needs to complete command lines.",
 }

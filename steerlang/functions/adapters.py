@@ -61,7 +61,7 @@ FUNCTIONS = (
         "lora",
         "a LoRA adapter in PEFT's format as a task vector: it fits any base whose tensors it edits",
         "adapters",
-        (Parameter("id", Text(), "a folder beside the program, or a Hugging Face id"),),
+        (Parameter("id", Text(holds="model"), "a folder beside the program, or a Hugging Face id"),),
         (
             Parameter("as", Choice(_AS), "what is scaled and added", "product"),
             Parameter("revision", Text(optional=True), "a branch, tag or commit", None),

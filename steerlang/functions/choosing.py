@@ -55,6 +55,7 @@ def _chooser(name: str, help: str, sign: int) -> Function:
         _result,
         _best(sign),
         reduces="over",
+        gives=(POINT,),
     )
 
 

@@ -50,7 +50,7 @@ FUNCTIONS = (
         "load_coefficients",
         "coefficients that `coefficients_file` wrote, for task vectors of the same names in the same order",
         "learning",
-        (Parameter("path", Text(), "the file, relative to the program"),),
+        (Parameter("path", Text(holds="file"), "the file, relative to the program"),),
         (),
         COEFFICIENTS,
         _load,

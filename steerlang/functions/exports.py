@@ -138,7 +138,7 @@ _FORMS = {
     "weights": "a model by itself: biases for additions, orthogonalised weights for ablations",
     "adapter": "a PEFT adapter that adds: for architectures without biases",
 }
-TO = Parameter("to", Text(), "where it is written, relative to the program")
+TO = Parameter("to", Text(holds="output"), "where it is written, relative to the program")
 OVERWRITE = Parameter("overwrite", Flag(), "whether a file made by something else may be replaced", False)
 
 FUNCTIONS = (

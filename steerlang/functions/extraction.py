@@ -225,5 +225,6 @@ FUNCTIONS = (
         ),
         _subjects,
         _extract,
+        gives=(VECTOR,),
     ),
 )

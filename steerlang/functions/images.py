@@ -45,14 +45,20 @@ FUNCTIONS = (
         "images",
         "images that a table names by their paths, which start from the folder of the table",
         "sources",
-        (Parameter("path", Text(), "the table (CSV, TSV, JSON lines, JSON, Parquet), relative to the program"),),
         (
-            Parameter("image", Text(), "the column of paths of images", "file"),
-            Parameter("label", Text(optional=True), "the column of classes, by name or number", None),
+            Parameter(
+                "path", Text(holds="file"), "the table (CSV, TSV, JSON lines, JSON, Parquet), relative to the program"
+            ),
+        ),
+        (
+            Parameter("image", Text(holds="column"), "the column of paths of images", "file"),
+            Parameter("label", Text(optional=True, holds="column"), "the column of classes, by name or number", None),
             Parameter(
                 "prompt", Text(optional=True), "what is asked of every image; `{column}` stands for the row's own", None
             ),
-            Parameter("question", Text(optional=True), "the column of what is asked of each image", None),
+            Parameter(
+                "question", Text(optional=True, holds="column"), "the column of what is asked of each image", None
+            ),
             Parameter("system", Text(optional=True), "a system message before each prompt", None),
             CLASSES,
             *BESIDE,

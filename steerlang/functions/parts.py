@@ -12,7 +12,7 @@ from steerlang.language import typed as t
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Data, Number
 from steerlang.language.signature import Call, Function, Mismatch, Parameter
-from steerlang.language.types import IMAGES, LABELLED, PAIRS, TEXTS, Type
+from steerlang.language.types import DATA, IMAGES, LABELLED, PAIRS, TEXTS, Type
 from steerlang.language.values import POISON, DataValue
 
 from .labels import has_labels
@@ -115,6 +115,7 @@ FUNCTIONS = (
         ),
         _same_form,
         _sample,
+        gives=DATA,
     ),
     Function(
         "split",
@@ -128,6 +129,7 @@ FUNCTIONS = (
         ),
         _same_form,
         _split,
+        gives=DATA,
     ),
     Function(
         "unlabelled",
@@ -137,5 +139,6 @@ FUNCTIONS = (
         (),
         _without_labels,
         _unlabelled,
+        gives=DATA,
     ),
 )

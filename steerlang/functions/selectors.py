@@ -91,7 +91,7 @@ def _by_text(name: str, help: str) -> Function:
 
 
 def _filter(name: str, help: str, what: str) -> Function:
-    subjects = (Parameter("column", Text(), "the column looked at"), Parameter("value", Text(), what))
+    subjects = (Parameter("column", Text(holds="column"), "the column looked at"), Parameter("value", Text(), what))
     return Function(name, help, "selectors", subjects, (), FILTER, _selector(name))
 
 

@@ -10,7 +10,7 @@ from steerlang.graph.node import Json
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Text, Value
 from steerlang.language.signature import Call, Function, Parameter
-from steerlang.language.types import MODEL, PAIRS, TEXT, TEXTS, list_of
+from steerlang.language.types import DATA, MODEL, PAIRS, TEXT, TEXTS, list_of
 from steerlang.language.values import POISON, ModelValue
 
 from .reports import absent, report
@@ -78,11 +78,11 @@ def _dtype(asked: str, stored: str | None) -> str:
 
 # ---- data ----------------------------------------------------------------------------------------------------------
 
-_PATH = Parameter("path", Text(), "the file, relative to the program")
+_PATH = Parameter("path", Text(holds="file"), "the file, relative to the program")
 
 
 def _file(name: str, help: str) -> Function:
-    return Function(name, help, "sources", (_PATH,), (*COLUMNS, *OPTIONS), form, table(name))
+    return Function(name, help, "sources", (_PATH,), (*COLUMNS, *OPTIONS), form, table(name), gives=DATA)
 
 
 FUNCTIONS = (
@@ -90,7 +90,7 @@ FUNCTIONS = (
         "hf",
         "a model in Hugging Face format: a folder beside the program, or an id",
         "sources",
-        (Parameter("id", Text(), "a folder relative to the program, or a Hugging Face id"),),
+        (Parameter("id", Text(holds="model"), "a folder relative to the program, or a Hugging Face id"),),
         (
             Parameter("revision", Text(optional=True), "a branch, tag or commit of the id", None),
             Parameter("dtype", Choice(_DTYPES), "the precision it runs in", "auto"),

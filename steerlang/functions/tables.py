@@ -29,10 +29,11 @@ _ROLE_HELP = {
     "label": "the column of labels",
     "prompt": "the column of prompts",
 }
+_COLUMN = Text(optional=True, holds="column")
 BESIDE = (
-    Parameter("references", Text(optional=True), "the column of reference texts: lists, or split at `|`", None),
-    Parameter("answer_type", Text(optional=True), "the column that says of what type each answer is", None),
-    Parameter("id", Text(optional=True), "the column of ids of rows (default: they are counted from 0)", None),
+    Parameter("references", _COLUMN, "the column of reference texts: lists, or split at `|`", None),
+    Parameter("answer_type", _COLUMN, "the column that says of what type each answer is", None),
+    Parameter("id", _COLUMN, "the column of ids of rows (default: they are counted from 0)", None),
 )
 _STRIP = {
     "none": "texts as they stand",
@@ -49,7 +50,7 @@ OPTIONS = (
     LIMIT,
     WHERE,
 )
-COLUMNS = (*(Parameter(r, Text(optional=True), _ROLE_HELP[r], None) for r in ROLES), CLASSES, *BESIDE)
+COLUMNS = (*(Parameter(r, _COLUMN, _ROLE_HELP[r], None) for r in ROLES), CLASSES, *BESIDE)
 
 
 _HANDED_ON = ("strip", "template", "chat", "system", "limit")

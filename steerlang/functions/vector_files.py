@@ -147,7 +147,7 @@ FUNCTIONS = (
         "a vector from a file: ours, GGUF control vectors, CAST's `.svec`, `.pt` files of tensors by layer",
         "files",
         (
-            Parameter("path", Text(), "the file, relative to the program"),
+            Parameter("path", Text(holds="file"), "the file, relative to the program"),
             Parameter("model", Value((MODEL,)), "the model it was read from"),
         ),
         (

@@ -11,6 +11,7 @@ from steerlang.source import Span
 from steerlang.syntax import tree
 
 from . import typed as t
+from .notes import Given
 from .signature import Parameter
 from .types import ERROR, WORD, list_of, union
 
@@ -43,6 +44,8 @@ class Binder:
             if parameter is None:
                 understood = False
                 continue
+            where = argument.name.span if argument.name is not None else None
+            self.scope.notes.arguments.append(Given(where, argument.value.span, parameter, self.what))
             if parameter.name in given and not (parameter.many and name is None):
                 self._twice(parameter, argument, spans[parameter.name])
                 continue

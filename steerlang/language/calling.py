@@ -11,6 +11,7 @@ from steerlang.source import Span
 from steerlang.syntax import tree
 
 from . import typed as t
+from .notes import Called
 from .signature import Function, Mismatch
 from .types import ERROR, Axes, Axis, Type, union
 
@@ -47,6 +48,7 @@ def call(scope: Scope, expr: tree.Call, wanted: tuple[Type, ...], declares: bool
             )
         )
         return t.Poison(ERROR, expr.span)
+    scope.notes.calls.append(Called(expr.callee.span, expr.span, function))
     bound = scope.bind(f"`{name}`", function.subjects, function.parameters, expr.arguments, expr.span)
     if t.is_broken(bound.values()):
         return t.Poison(ERROR, expr.span)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from steerlang.diagnostics import Diagnostic, Label, codes, error
+from steerlang.diagnostics import Diagnostic, Edit, Fix, Label, codes, error
 from steerlang.diagnostics.suggest import nearest
 from steerlang.syntax import tree
 from steerlang.syntax.printing import expression_text
 
 from . import typed as t
 from .modules import Module, Symbol, every
+from .notes import Notes
 from .ordering import in_order
 from .registry import Kind, Registry
 from .scope import Scope
@@ -25,6 +26,7 @@ class TypedProgram:
     module: Module
     meanings: dict[Symbol, t.Typed]
     registry: Registry
+    notes: Notes = field(default_factory=Notes)
 
     def targets(self) -> list[Symbol]:
         """What runs: expects, exports and reports; with none of these, every definition that holds a result."""
@@ -41,6 +43,7 @@ class Checker:
 
     registry: Registry
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
     _meanings: dict[Symbol, t.Typed] = field(default_factory=dict)
     _stack: list[Symbol] = field(default_factory=list)
     _unknown: dict[Module, set[str]] = field(default_factory=dict)
@@ -51,9 +54,20 @@ class Checker:
                 self.meaning(symbol)
             except RecursionError:  # only a circle of a thousand definitions comes here
                 self._endless(symbol)
-        program = TypedProgram(module, self._meanings, self.registry)
+        program = TypedProgram(module, self._meanings, self.registry, self.notes)
         self._unused(program)
+        self._read_broken(every(module))
         return program
+
+    def _read_broken(self, symbols: list[Symbol]) -> None:
+        """Reads what has mistakes of form for the notes alone: they are reported, and more would only follow."""
+        kept = list(self.diagnostics)
+        for symbol in symbols:
+            if symbol.broken and symbol.kind not in ("import", "param", "sweep"):
+                kind = self.registry.kinds.get(symbol.kind)
+                scope = Scope(self, symbol.module, f"`{symbol.name}`")
+                scope.infer(symbol.definition.value, kind.types if kind else ())
+        self.diagnostics[:] = kept
 
     def is_current(self, symbol: Symbol) -> bool:
         """Whether it is the definition being looked at."""
@@ -123,6 +137,9 @@ class Checker:
                 secondary=(Label(symbol.definition.kind.span, f"`{kind.name}` holds {_phrases(kind)}"),)
                 if fitting
                 else (),
+                fixes=(Fix(f"declare it as `{fitting[0]}`", (Edit(symbol.definition.kind.span, fitting[0]),)),)
+                if fitting
+                else (),
             )
         )
         return False
@@ -176,14 +193,23 @@ class Checker:
                 )
             )
             return t.Poison(ERROR, expr.span)
-        return scope.choose(symbol.name, tuple(scope.infer_item(e) for e in expr.items), expr)
+        points = scope.choose(symbol.name, tuple(scope.infer_item(e) for e in expr.items), expr)
+        if isinstance(points, t.Choose):
+            self.notes.sweeps.setdefault(points.axis, symbol)
+        return points
 
     def _unknown_kind(self, definition: tree.Definition) -> None:
         word = definition.kind.id
         close = nearest(word, tuple(self.registry.kinds))
         help = f"did you mean `{close[0]}`?" if close else "the kinds are " + ", ".join(self.registry.kinds)
         self.diagnostics.append(
-            error(codes.UNKNOWN_KIND, definition.kind.span, f"`{word}` is not a kind of definition", help=help)
+            error(
+                codes.UNKNOWN_KIND,
+                definition.kind.span,
+                f"`{word}` is not a kind of definition",
+                help=help,
+                fixes=(Fix(f"use `{close[0]}`", (Edit(definition.kind.span, close[0]),)),) if close else (),
+            )
         )
 
     def _endless(self, symbol: Symbol) -> None:

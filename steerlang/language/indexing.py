@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steerlang.diagnostics import codes, error
+from steerlang.diagnostics import Edit, Fix, codes, error
 from steerlang.diagnostics.suggest import nearest
 from steerlang.syntax import tree
 from steerlang.syntax.printing import expression_text
 
 from . import typed as t
+from .naming import note_label
 from .parameter_types import Layers, Number
 from .types import BOOL, CONCEPTS, ERROR, METRIC, NUMBER, POINT, SHIFT, TEXT, VECTOR, Axis, shown, union
 
@@ -35,6 +36,7 @@ def _one(scope: Scope, subject: t.Typed, argument: tree.Argument, expr: tree.Ind
         for axis in subject.axes:
             position = axis.index(label)
             if position is not None:
+                note_label(scope, argument.value)
                 return _select(subject, axis, position, None, expr)
     if subject.type == METRIC and isinstance(argument.value, tree.String):
         name = t.Constant(argument.value.value, TEXT, argument.span)
@@ -64,11 +66,16 @@ def _by_axis(scope: Scope, subject: t.Typed, name: tree.Name, value: tree.Expr, 
                 else "it depends on no sweep and on no list of models"
             )
         )
-        scope.report(error(codes.UNKNOWN_AXIS, name.span, f"this value has no axis `{name.id}`", help=help))
+        fixes = (Fix(f"use `{close[0]}`", (Edit(name.span, close[0]),)),) if close else ()
+        scope.report(
+            error(codes.UNKNOWN_AXIS, name.span, f"this value has no axis `{name.id}`", help=help, fixes=fixes)
+        )
         return t.Poison(ERROR, expr.span)
+    scope.notes.use(name.span, scope.notes.sweeps.get(axis))
     if isinstance(value, (tree.Name, tree.Member)):
         position = axis.index(expression_text(value))
         if position is not None:
+            note_label(scope, value)
             return _select(subject, axis, position, None, expr)
     point = scope.infer(value)
     if isinstance(point, t.Poison):

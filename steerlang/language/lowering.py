@@ -20,6 +20,7 @@ from . import typed as t
 from .checking import TypedProgram
 from .layers import Depth, LayerProblem, LayerRange, Selection, resolve
 from .modules import Symbol
+from .notes import Resolved
 from .signature import Call, Parameter
 from .types import POINT, RATIO, Axes, Axis, shown
 from .values import POISON, MetricValue, PointValue, SamplesValue, VectorValue
@@ -112,6 +113,7 @@ class Lowering:
         """The layers a selection names in a model; a problem is reported and gives None."""
         found = resolve(selection, count)
         if not isinstance(found, LayerProblem):
+            self.program.notes.layers[Resolved(span, found, owner)] = None
             return found
         code = {
             "range": codes.LAYER_OUT_OF_RANGE,

@@ -21,6 +21,7 @@ def name(scope: Scope, expr: tree.Name, wanted: tuple[Type, ...]) -> t.Typed:
     symbol = scope.module.symbols.get(expr.id)
     if symbol is None:
         return unknown(scope, expr, wanted)
+    scope.notes.use(expr.span, symbol)
     return _reference(scope, symbol, expr.span)
 
 
@@ -79,6 +80,7 @@ def member(scope: Scope, expr: tree.Member) -> t.Typed:
 
 
 def _imported(scope: Scope, symbol: Symbol, expr: tree.Member) -> t.Typed:
+    scope.notes.use(expr.subject.span, symbol)
     module = scope.module.imports.get(symbol.name)
     if module is None:  # the file could not be read, which is reported already
         return t.Poison(ERROR, expr.span)
@@ -91,10 +93,23 @@ def _imported(scope: Scope, symbol: Symbol, expr: tree.Member) -> t.Typed:
                 expr.name.span,
                 f"`{symbol.name}` defines nothing named `{expr.name.id}`",
                 help=f"did you mean `{symbol.name}.{close[0]}`?" if close else f"define it in `{module.source.name}`",
+                fixes=(Fix(f"use `{close[0]}`", (Edit(expr.name.span, close[0]),)),) if close else (),
             )
         )
         return t.Poison(ERROR, expr.span)
+    scope.notes.use(expr.name.span, target)
     return _reference(scope, target, expr.span)
+
+
+def note_label(scope: Scope, expr: tree.Name | tree.Member) -> None:
+    """Notes the definition that a point of an axis is called after: `kind` in `politeness[kind]`."""
+    if isinstance(expr, tree.Name):
+        scope.notes.use(expr.span, scope.module.symbols.get(expr.id))
+    elif isinstance(expr.subject, tree.Name):
+        module = scope.module.imports.get(expr.subject.id)
+        if module is not None:
+            scope.notes.use(expr.subject.span, scope.module.symbols.get(expr.subject.id))
+            scope.notes.use(expr.name.span, module.symbols.get(expr.name.id))
 
 
 def _reference(scope: Scope, symbol: Symbol, span: Span) -> t.Typed:

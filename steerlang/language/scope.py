@@ -16,6 +16,7 @@ from .binding import Binder
 from .indexing import index
 from .literals import literal
 from .modules import Module
+from .notes import Notes
 from .parameter_types import Layers, names_layers
 from .signature import Parameter
 from .types import (
@@ -41,6 +42,10 @@ class Scope:
 
     def report(self, diagnostic: Diagnostic) -> None:
         self.checker.diagnostics.append(diagnostic)
+
+    @property
+    def notes(self) -> Notes:
+        return self.checker.notes
 
     def inside(self, parameter: str) -> Scope:
         return replace(self, parameter=parameter)

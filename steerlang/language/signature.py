@@ -140,6 +140,7 @@ class Function:
     lower       turns a call at one point into a value (constants, or handles of graph nodes)
     reduces     name of a parameter that takes a sweep: the function sees all points of it at once, and the result
                 lacks that axis
+    gives       the types that a rule for `result` may give; empty where they are not told
     expand      gives other typed expressions that a call means, or the call itself, which alone is then lowered
     """
 
@@ -155,6 +156,7 @@ class Function:
     reduces: str = ""
     expand: Expand | None = None
     examples: tuple[str, ...] = field(default=())
+    gives: tuple[Type, ...] = ()
 
     @property
     def all_parameters(self) -> tuple[Parameter, ...]:

@@ -36,8 +36,9 @@ class Layers(ParameterType):
         return self._item(expr, scope)
 
     def _item(self, expr: tree.Expr, scope: Scope) -> t.Typed:
-        if isinstance(expr, tree.Name) and expr.id in _LAYER_WORDS:
-            return t.Constant(_LAYER_WORDS[expr.id], LAYERS, expr.span)
+        if isinstance(expr, tree.Name) and expr.id in LAYER_WORDS:
+            scope.notes.word(expr.span, expr.id, WORD_HELP)
+            return t.Constant(LAYER_WORDS[expr.id], LAYERS, expr.span)
         if isinstance(expr, tree.Range):
             return self._range(expr, scope)
         return self._end(expr, scope, (NUMBER, RANGE, LAYERS, list_of(NUMBER), list_of(NEVER)))
@@ -51,7 +52,8 @@ class Layers(ParameterType):
 
     def _end(self, expr: tree.Expr, scope: Scope, types: tuple[Type, ...]) -> t.Typed:
         if isinstance(expr, tree.Name) and expr.id in ("first", "last"):
-            return t.Constant(_LAYER_WORDS[expr.id], LAYERS, expr.span)
+            scope.notes.word(expr.span, expr.id, WORD_HELP)
+            return t.Constant(LAYER_WORDS[expr.id], LAYERS, expr.span)
         if isinstance(expr, tree.Binary) and _from_last(expr):
             left, right = self._end(expr.left, scope, types), scope.infer(expr.right, (NUMBER,))
             return scope.apply("-", (left, right), expr.operator_span, expr.span)
@@ -71,7 +73,10 @@ class Layers(ParameterType):
         return wrong(scope, given, self.phrase)
 
 
-_LAYER_WORDS: Mapping[str, object] = {"all": AllLayers(), "first": 0, "last": FromLast(0)}
+LAYER_WORDS: Mapping[str, object] = {"all": AllLayers(), "first": 0, "last": FromLast(0)}
+WORD_HELP: Mapping[str, str] = {
+    "all": "every layer", "first": "layer 0", "last": "the last layer; `last - 2` counts back from it",
+}  # fmt: skip
 
 
 def _from_last(expr: tree.Expr) -> bool:
@@ -87,4 +92,4 @@ def names_layers(expr: tree.Expr, scope: Scope) -> bool:
         return any(isinstance(e, tree.Range) or names_layers(e, scope) for e in expr.items)
     if isinstance(expr, tree.Binary):
         return _from_last(expr) and not scope.defines("last")
-    return isinstance(expr, tree.Name) and expr.id in _LAYER_WORDS and not scope.defines(expr.id)
+    return isinstance(expr, tree.Name) and expr.id in LAYER_WORDS and not scope.defines(expr.id)

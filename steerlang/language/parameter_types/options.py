@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from steerlang.diagnostics import codes, error
+from steerlang.diagnostics import Edit, Fix, codes, error
 from steerlang.diagnostics.suggest import nearest
 from steerlang.language import typed as t
+from steerlang.language.notes import Called
 from steerlang.language.signature import Method
 from steerlang.language.types import WORD, Type, union
 from steerlang.syntax import tree
@@ -30,28 +31,38 @@ class Choice(ParameterType):
 
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         if isinstance(expr, tree.Nothing) and "none" in self.words:
+            scope.notes.word(expr.span, "none", self.words)
             return t.Constant("none", WORD, expr.span)
         if isinstance(expr, tree.Name):
             if expr.id in self.words:
+                scope.notes.word(expr.span, expr.id, self.words)
                 return t.Constant(expr.id, WORD, expr.span)
             return not_an_option(scope, expr, tuple(self.words))
         if isinstance(expr, tree.String) and expr.value in self.words:
-            scope.report(
-                error(
-                    codes.NOT_A_MEMBER,
-                    expr.span,
-                    f"`{expr.value}` is a text here, where a bare word is meant",
-                    help=f"leave out the quotes: `{expr.value}`",
-                )
-            )
-            return t.Poison(WORD, expr.span)
+            return _quoted(scope, expr)
         return wrong(scope, scope.infer(expr, ()), self.phrase)
+
+
+def _quoted(scope: Scope, expr: tree.String) -> t.Poison:
+    scope.report(
+        error(
+            codes.NOT_A_MEMBER,
+            expr.span,
+            f"`{expr.value}` is a text here, where a bare word is meant",
+            help=f"leave out the quotes: `{expr.value}`",
+            fixes=(Fix("leave out the quotes", (Edit(expr.span, expr.value),)),),
+        )
+    )
+    return t.Poison(WORD, expr.span)
 
 
 def not_an_option(scope: Scope, expr: tree.Name, words: tuple[str, ...]) -> t.Poison:
     close = nearest(expr.id, words)
     help = f"did you mean `{close[0]}`?" if close else "take one of " + ", ".join(f"`{w}`" for w in words)
-    scope.report(error(codes.NOT_A_MEMBER, expr.span, f"{scope.parameter} has no option `{expr.id}`", help=help))
+    fixes = (Fix(f"use `{close[0]}`", (Edit(expr.span, close[0]),)),) if close else ()
+    scope.report(
+        error(codes.NOT_A_MEMBER, expr.span, f"{scope.parameter} has no option `{expr.id}`", help=help, fixes=fixes)
+    )
     return t.Poison(WORD, expr.span)
 
 
@@ -69,12 +80,15 @@ class Methods(ParameterType):
         return next((m for m in self.methods if m.name == name), None)
 
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
+        if isinstance(expr, tree.String) and self.find(expr.value) is not None:
+            return _quoted(scope, expr)
         name = expr.callee if isinstance(expr, tree.Call) else expr
         if not isinstance(name, tree.Name):
             return wrong(scope, scope.infer(expr, ()), self.phrase)
         method = self.find(name.id)
         if method is None:
             return not_an_option(scope, name, tuple(m.name for m in self.methods))
+        scope.notes.calls.append(Called(name.span, expr.span, method))
         arguments = expr.arguments if isinstance(expr, tree.Call) else ()
         bound = scope.bind(f"`{method.name}`", method.subjects, method.parameters, arguments, expr.span)
         if t.is_broken(bound.values()):
@@ -107,6 +121,7 @@ class Selector(ParameterType):
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         if isinstance(expr, tree.Name):
             if expr.id in self.words:
+                scope.notes.word(expr.span, expr.id, self.words)
                 return t.Constant({"select": expr.id}, self.type, expr.span)
             return not_an_option(scope, expr, (*self.words, *self.calls))
         if isinstance(expr, tree.Call) and isinstance(expr.callee, tree.Name) and expr.callee.id not in self.calls:

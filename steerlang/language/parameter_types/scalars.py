@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from steerlang.diagnostics import codes, error
+from steerlang.diagnostics import Edit, Fix, codes, error
 from steerlang.language import typed as t
 from steerlang.language.signature import Mismatch
 from steerlang.language.types import BOOL, NONE, NUMBER, RATIO, TEXT
@@ -71,7 +71,10 @@ class Number(ParameterType):
 
 @dataclass(frozen=True, slots=True)
 class Text(ParameterType):
+    """A text. `holds` says what it names, for editors: a `file`, a `model`, an `output`, or a `column` of data."""
+
     optional: bool = False
+    holds: str = ""
 
     @property
     def phrase(self) -> str:
@@ -85,6 +88,7 @@ class Text(ParameterType):
                     expr.span,
                     f"`{expr.id}` is a bare word where {scope.parameter} takes a text",
                     help=f'put it in quotes: `"{expr.id}"`',
+                    fixes=(Fix("put it in quotes", (Edit(expr.span, f'"{expr.id}"'),)),),
                 )
             )
             return t.Poison(TEXT, expr.span)

@@ -1,0 +1,1 @@
+[(definition) (arguments) (list) (record)] @fold

@@ -1,0 +1,2 @@
+[(arguments) (list) (record) (group)] @indent
+[")" "]" "}"] @outdent
