@@ -23,14 +23,17 @@ HERE = Path(__file__).parent
 
 def make_base(options: argparse.Namespace) -> None:
     """Train the base."""
-    recipe = replace(training.Recipe(), seed=options.seed, steps=options.steps)
+    whole = training.Recipe(seed=options.seed)
+    phases = tuple(replace(phase, steps=min(phase.steps, options.steps)) for phase in whole.phases)
+    recipe = replace(whole, phases=phases, seeing=replace(whole.seeing, steps=min(whole.seeing.steps, options.steps)))
     figures = training.train(recipe, options.out / "scenes")
     record(options.out / "scenes", {"recipe": asdict(recipe), "figures": figures})
 
 
 def make_tuned(options: argparse.Namespace) -> None:
     """Tune the base on each style of captions."""
-    how = replace(tuning.Tuning(), steps=min(tuning.Tuning.steps, options.steps))
+    whole = tuning.Tuning()
+    how = replace(whole, phase=replace(whole.phase, steps=min(whole.phase.steps, options.steps)))
     for style in tuning.STYLES:
         folder = options.out / f"scenes-{style}"
         figures = tuning.tune(how, style, options.out / "scenes", folder)
@@ -51,7 +54,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="the folder that the model folders are written into")
     parser.add_argument("--data", type=Path, help="the folder for data files")
     parser.add_argument("--seed", type=int, default=training.Recipe.seed)
-    parser.add_argument("--steps", type=int, default=training.Recipe.steps)
+    parser.add_argument("--steps", type=int, default=100_000, help="the most steps that any part takes")
     parser.add_argument("--only", choices=PARTS, help="do one part")
     options = parser.parse_args()
     standard = options.out.resolve() == HERE

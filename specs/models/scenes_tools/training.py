@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,20 +16,50 @@ from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 from .captions import PROMPT, STYLES, caption
 from .drawing import draw
 from .model import TOKENS, Size, new_model, pixels, save
-from .questions import FORMS, ask
+from .questions import ask
+from .seeing import Seeing, look
 from .words import IMAGE, train_tokenizer
 from .world import Scene, draw_scene
 
 IGNORED = -100
 
 
+EVENLY = ("yes/no", "number", "other")
+
+
 @dataclass(frozen=True)
 class Mixture:
-    """The texts of a picture."""
+    """The texts of a picture: captions of a style, questions of these types."""
 
-    style: str = "mixed"
     captions: int = 3
-    questions: int = 6
+    questions: tuple[str, ...] = EVENLY * 2
+    style: str = "mixed"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a run with its own warm-up and decay of the learning rate."""
+
+    steps: int
+    rate: float
+    mixture: Mixture
+    warmup: int = 30
+    batch: int = 24
+    decay: float = 0.05
+    image_share: float = 0.25  # of `rate`, for the image encoder, which has learned to see before
+
+    @property
+    def texts(self) -> int:
+        """How many texts a picture has."""
+        return self.mixture.captions + len(self.mixture.questions)
+
+
+# Yes or no comes last: its loss does not move before counts, colours and places are known.
+PHASES = (
+    Phase(1200, 2e-3, Mixture(), warmup=100),
+    Phase(600, 1.5e-3, Mixture(1, ("yes/no",) * 6 + ("number", "other"))),
+    Phase(700, 1.2e-3, Mixture(2, ("yes/no",) * 4 + ("number", "other") * 2)),
+)
 
 
 @dataclass(frozen=True)
@@ -37,12 +67,8 @@ class Recipe:
     """What a run depends on."""
 
     seed: int = 0
-    steps: int = 2400
-    batch: int = 24
-    rate: float = 2.5e-3
-    warmup: int = 100
-    decay: float = 0.05
-    mixture: Mixture = field(default_factory=Mixture)
+    seeing: Seeing = field(default_factory=Seeing)
+    phases: tuple[Phase, ...] = PHASES
     size: Size = field(default_factory=Size)
 
 
@@ -64,12 +90,11 @@ class Batch:
 
 
 def texts_of(scene: Scene, mixture: Mixture, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
-    """Prompts and replies; the types of questions in turn."""
-    kinds, first = list(FORMS), int(rng.integers(3))
+    """Prompts and replies."""
     for _ in range(mixture.captions):
         yield PROMPT, caption(scene, STYLES[mixture.style], rng)
-    for turn in range(mixture.questions):
-        asked = ask(scene, kinds[(first + turn) % 3], rng)
+    for kind in mixture.questions:
+        asked = ask(scene, kind, rng)
         yield asked.question, asked.answer
 
 
@@ -129,15 +154,19 @@ def rate_at(step: int, steps: int, highest: float, warmup: int) -> float:
     return highest * rise * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
 
 
-def fit(model: LlavaForConditionalGeneration, packer: Packer, recipe: Recipe, trained: list[Tensor],
-        keep: Callable[[], None]) -> dict[str, float]:  # fmt: skip
-    """Train some of the parameters, keep the model now and then, and report the figures of the run."""
-    optimiser = torch.optim.AdamW(trained, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.decay)
+def fit(model: LlavaForConditionalGeneration, packer: Packer, phase: Phase) -> dict[str, float]:
+    """Train what wants a gradient, and report the figures of the phase."""
+    image = [weight for weight in model.model.vision_tower.parameters() if weight.requires_grad]
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    seen = {id(weight) for weight in image}
+    groups = [{"params": image, "share": phase.image_share},
+              {"params": [weight for weight in trained if id(weight) not in seen], "share": 1.0}]  # fmt: skip
+    optimiser = torch.optim.AdamW(groups, lr=phase.rate, betas=(0.9, 0.98), weight_decay=phase.decay)
     began, loss, tokens = time.process_time(), 0.0, 0
-    for step in range(recipe.steps):
+    for step in range(phase.steps):
         for group in optimiser.param_groups:
-            group["lr"] = rate_at(step, recipe.steps, recipe.rate, recipe.warmup)
-        batch = packer.batch(recipe.batch)
+            group["lr"] = group["share"] * rate_at(step, phase.steps, phase.rate, phase.warmup)
+        batch = packer.batch(phase.batch)
         now = loss_of(model, batch)
         now.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
@@ -145,24 +174,24 @@ def fit(model: LlavaForConditionalGeneration, packer: Packer, recipe: Recipe, tr
         optimiser.zero_grad(set_to_none=True)
         loss, tokens = loss + (now.item() - loss) / min(step + 1, 25), tokens + int((batch.labels != IGNORED).sum())
         if step % 50 == 49:
-            print(f"step {step + 1}/{recipe.steps} loss {loss:.4f} {time.process_time() - began:.0f}s", flush=True)
-        if step % 400 == 399:
-            keep()
-    keep()
+            print(f"step {step + 1}/{phase.steps} loss {loss:.4f} {time.process_time() - began:.0f}s", flush=True)
     return {
-        "images": recipe.steps * recipe.batch,
-        "texts": recipe.steps * recipe.batch * (recipe.mixture.captions + recipe.mixture.questions),
+        "images": phase.steps * phase.batch,
+        "texts": phase.steps * phase.batch * phase.texts,
         "reply_tokens": tokens,
         "loss": round(loss, 4),
         "minutes": round((time.process_time() - began) / 60, 1),
     }
 
 
-def train(recipe: Recipe, out: Path) -> dict[str, float]:
-    """Train from nothing, save into `out`, and report the figures of the run."""
+def train(recipe: Recipe, out: Path) -> dict[str, object]:
+    """Train from nothing, save into `out` after each phase, and report the figures of the run."""
     torch.set_num_threads(1)
     tokenizer = train_tokenizer(recipe.size.vocabulary, recipe.seed)
     model = new_model(recipe.size, tokenizer, recipe.seed).train()
-    packer = Packer(tokenizer, recipe.mixture, [recipe.seed, 1])
-    figures = fit(model, packer, recipe, list(model.parameters()), lambda: save(model, tokenizer, out))
-    return {"parameters": sum(weight.numel() for weight in model.parameters())} | figures
+    seen = look(model, recipe.seeing, rate_at, [recipe.seed, 0])
+    figures = []
+    for number, phase in enumerate(recipe.phases, 1):
+        figures.append(fit(model, Packer(tokenizer, phase.mixture, [recipe.seed, number]), phase))
+        save(model, tokenizer, out)
+    return {"parameters": sum(weight.numel() for weight in model.parameters()), "seeing": seen, "phases": figures}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 
 from .model import load, save
-from .training import Mixture, Packer, Recipe, fit
+from .training import EVENLY, Mixture, Packer, Phase, fit
 
 STYLES = ("colour", "place", "mood")
 
@@ -18,21 +18,17 @@ class Tuning:
     """What a fine-tune depends on, besides the base and the style."""
 
     seed: int = 1
-    steps: int = 300
-    batch: int = 24
-    rate: float = 5e-4
-    warmup: int = 20
-    mixture: Mixture = field(default_factory=lambda: Mixture(captions=4, questions=3))
+    phase: Phase = field(default_factory=lambda: Phase(250, 5e-4, Mixture(4, EVENLY), warmup=20, decay=0.0))
 
 
 def tune(tuning: Tuning, style: str, base: Path, out: Path) -> dict[str, float]:
     """Tune a copy of `base`, save it into `out`, and report the figures of the run."""
     torch.set_num_threads(1)
     model, processor = load(base)
-    mixture = Mixture(style, tuning.mixture.captions, tuning.mixture.questions)
-    recipe = Recipe(tuning.seed, tuning.steps, tuning.batch, tuning.rate, tuning.warmup, 0.0, mixture)
-    packer = Packer(processor.tokenizer, mixture, [tuning.seed, STYLES.index(style)])
+    phase = replace(tuning.phase, mixture=replace(tuning.phase.mixture, style=style))
+    model.train()
     model.model.vision_tower.requires_grad_(False)
     model.model.multi_modal_projector.requires_grad_(False)
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
-    return fit(model, packer, recipe, trained, lambda: save(model, processor.tokenizer, out))
+    figures = fit(model, Packer(processor.tokenizer, phase.mixture, [tuning.seed, STYLES.index(style)]), phase)
+    save(model, processor.tokenizer, out)
+    return figures
