@@ -10,8 +10,8 @@ from steerlang.language.layers import FromLast
 from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Number, Selector, Text, TextOr, Value
 from steerlang.language.signature import Call, Function, Operator, Parameter
-from steerlang.language.types import FILTER, LAYERS, NUMBER, SITE, TEXT, TEXTS, TOKENS, list_of
-from steerlang.language.values import POISON
+from steerlang.language.types import FILTER, LAYERS, NUMBER, SITE, TEXT, TEXTS, TOKENS, WORD_CLASSES, list_of
+from steerlang.language.values import POISON, WordClassesValue
 from steerlang.source import Span
 
 from .classes import texts_of
@@ -62,8 +62,15 @@ def _tokens(name: str, help: str, *subjects: Parameter) -> Function:
 _POSITION = Parameter("position", Number(0, integer=True), "counted from 0, padding left out")
 _TEXT = Parameter(
     "text",
-    TextOr((TEXT, list_of(TEXT), TEXTS), "a text, or a list of words"),
-    "the text searched for, as it stands in the row; or words, of which the first that stands there counts",
+    TextOr((TEXT, list_of(TEXT), TEXTS, WORD_CLASSES), "a text, or `words`"),
+    "the text searched for, as it stands in the row; words may stand here, too",
+    None,
+)
+_SOUGHT = Parameter(
+    "words",
+    Value((list_of(TEXT), TEXTS, WORD_CLASSES), "a list of words, text data, or classes of words"),
+    "words instead of a text: the first that stands in the row counts, as a whole word, whatever the case",
+    None,
 )
 
 
@@ -71,23 +78,36 @@ def _searching(name: str) -> Any:
     """A selector by a text, or by words."""
 
     def lower(call: Call, low: Lowering) -> Any:
+        if (call["text"] is None) == (call["words"] is None):
+            wrong = "neither is" if call["text"] is None else "both are"
+            message = f"`{name}` looks for a text or for words, and {wrong} given"
+            low.report(error(codes.MISSING_ARGUMENT, call.span, message, help=f'write `{name}("word")`'))
+            return POISON
         if isinstance(call["text"], str):
             return {"select": name, "text": call["text"]}
-        words = texts_of(call, "text", codes.UNFIT_DATA, low)
-        if words is POISON:
-            return POISON
-        problems = word_list_problems(words)
-        if problems:
-            low.report(error(codes.UNFIT_DATA, call.where("text"), problems[0], help="give words or phrases"))
-            return POISON
-        return {"select": name, "words": list(dict.fromkeys(words))}
+        words = _words(call, "words" if call["text"] is None else "text", low)
+        return POISON if words is None else {"select": name, "words": words}
 
     return lower
 
 
-def _by_text(name: str, help: str) -> Function:
-    return Function(name, help, "selectors", (_TEXT,), (), TOKENS, _searching(name))
+def _words(call: Call, given: str, low: Lowering) -> list[str] | None:
+    """Each word once; None, and reported, where there is none to look for."""
+    value = call[given]
+    if isinstance(value, WordClassesValue):
+        return list(dict.fromkeys(word for words in value.classes.values() for word in words))
+    words = texts_of(call, given, codes.UNFIT_DATA, low)
+    if words is POISON:
+        return None
+    problems = word_list_problems(words)
+    if problems:
+        low.report(error(codes.UNFIT_DATA, call.where(given), problems[0], help="give words or phrases"))
+        return None
+    return list(dict.fromkeys(words))
 
+
+def _by_text(name: str, help: str) -> Function:
+    return Function(name, help, "selectors", (_TEXT,), (_SOUGHT,), TOKENS, _searching(name))
 
 
 def _filter(name: str, help: str, what: str) -> Function:

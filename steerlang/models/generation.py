@@ -23,8 +23,9 @@ from steerlang.models.overlay import Overlay
 from steerlang.models.processors import processors_of
 from steerlang.models.prompts import marks_of
 from steerlang.models.sampling import Sampling, noise
+from steerlang.models.seeing_steps import SeeingSteps, reads_forward_only
 from steerlang.models.sharing import Shared, as_index, share
-from steerlang.models.stepping import LibrarySteps, OwnSteps, SeeingSteps, Steps, start_id
+from steerlang.models.stepping import LibrarySteps, OwnSteps, Steps, start_id
 from steerlang.models.tokens import TokenisedItem, batches
 
 __all__ = ["Generated", "Sampling", "generate"]
@@ -60,7 +61,8 @@ def generate(
     _check(prompts, recipes, rows, noise_rows, max_new_tokens)
     loaded.check_lengths(len(prompt) + max_new_tokens - 1 for prompt in prompts)
     ends = loaded.end_ids if end_ids is None else end_ids
-    equal = not loaded.layout.left_padding
+    # Beside images the library is asked for the mask and the positions of every model.
+    equal = not loaded.layout.left_padding and all(prompt.picture is None for prompt in prompts)
     made: list[tuple[int, ...]] = [()] * len(prompts)
     with torch.inference_mode(), Overlay(loaded, recipes, fold=True) as overlay, light(_lightened(loaded, prompts)):
         groups = batches([len(p) for p in prompts], batch_tokens, extra=max_new_tokens, equal=equal)
@@ -110,7 +112,7 @@ def _run(
     _begin(overlay, loaded, batch, range(len(batch.items)))
     passes: Steps
     if batch.items[0].picture is not None:
-        passes = SeeingSteps(loaded, batch.items)
+        passes = SeeingSteps(loaded, batch.items, steps, _shared(loaded, overlay, batch, recipes))
     elif loaded.layout.plain_inputs:
         passes = OwnSteps(loaded, batch.items, steps, _shared(loaded, overlay, batch, recipes))
     else:
@@ -134,7 +136,7 @@ def _shared(
     loaded: LoadedModel, overlay: Overlay, batch: _Batch, recipes: Sequence[Recipe]
 ) -> Shared | None:
     found = share(batch.items, recipes, batch.rows)
-    if found is None:
+    if found is None or (batch.items[0].picture is not None and not _in_parts(loaded, overlay, batch)):
         return None
     different, source = found
 
@@ -145,6 +147,14 @@ def _shared(
         _begin(overlay, loaded, batch, range(len(batch.items)))
 
     return Shared(as_index(different, loaded.device), as_index(source, loaded.device), prefixes)
+
+
+def _in_parts(loaded: LoadedModel, overlay: Overlay, batch: _Batch) -> bool:
+    """Whether prompts with images can be read in two parts."""
+    _begin(overlay, loaded, batch, [0])
+    found = reads_forward_only(loaded, batch.items[0])
+    _begin(overlay, loaded, batch, range(len(batch.items)))
+    return found
 
 
 def _finished(loaded: LoadedModel, ids: tuple[int, ...], ends: frozenset[int]) -> Generated:

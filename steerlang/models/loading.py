@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +36,8 @@ class LoadedModel:
     path: str
     unexpected: tuple[str, ...] = ()
     eyes: Eyes | None = None
+    # What was found out about the model while it ran, by name.
+    findings: dict[str, bool] = field(default_factory=dict, repr=False)
 
     @property
     def device(self) -> torch.device:

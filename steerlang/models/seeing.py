@@ -7,7 +7,6 @@ to a limit, so that the same images are not made ready again for the next pass, 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +21,7 @@ from steerlang.models.tokens import Picture, TokenisedItem
 
 Inputs = Mapping[str, Tensor]
 
-_BUDGET = 256 << 20
+_BUDGET = 16 << 20
 # What a processor returns that is no input of a forward pass, or that is made here.
 _OWN = frozenset({"input_ids", "attention_mask", "labels", "offset_mapping", "special_tokens_mask", "length"})
 
@@ -63,7 +62,7 @@ class Eyes:
     fingerprint: str = ""
     budget: int = _BUDGET
     _cuts: dict[tuple[str, tuple[int, int], bool], _Cut] = field(default_factory=dict, repr=False)
-    _kept: OrderedDict[str, Inputs] = field(default_factory=OrderedDict, repr=False)
+    _kept: dict[str, Inputs] = field(default_factory=dict, repr=False)
     _bytes: int = 0
 
     def items(self, rows: Sequence[Shown]) -> list[TokenisedItem]:
@@ -84,7 +83,6 @@ class Eyes:
                 missing.setdefault(one.size, {})[one.path] = item
             else:
                 found[one.path] = kept
-                self._kept.move_to_end(one.path)
         for several in missing.values():
             for path, made in zip(several, self._made(list(several.values())), strict=True):
                 found[path] = made
@@ -132,21 +130,23 @@ class Eyes:
         return [{name: tensor.chunk(count)[i].clone() for name, tensor in rest.items()} for i in range(count)]
 
     def _processed(self, texts: list[str], images: list[Any], special: bool) -> dict[str, Tensor]:
-        options: dict[str, Any] = {"padding": True} if len(texts) > 1 else {}
-        if not special:
-            options["add_special_tokens"] = False
-        made = self.processor(images=[[image] for image in images], text=texts, return_tensors="pt", **options)
+        options = {} if special else {"add_special_tokens": False}
+        try:
+            made = self.processor(images=[[image] for image in images], text=texts, return_tensors="pt", **options)
+        except Exception as refused:  # processors are the library's or a model's own, and refuse in their own ways
+            said = next(iter(str(refused).splitlines()), type(refused).__name__)
+            raise ImageTokens(
+                f"the processor does not take the prompt and its image: {said.rstrip('.')}",
+                "look at the rendered prompt: it must have one place for an image",
+            ) from refused
         return {str(name): value for name, value in made.items() if isinstance(value, Tensor)}
 
     def _keep(self, path: str, made: Inputs) -> None:
         size = sum(tensor.nbytes for tensor in made.values())
-        if size > self.budget:
-            return
-        while self._bytes + size > self.budget and self._kept:
-            _, gone = self._kept.popitem(last=False)
-            self._bytes -= sum(tensor.nbytes for tensor in gone.values())
-        self._kept[path] = made
-        self._bytes += size
+        # What is kept stays: of a set that is too large, as much as fits serves the next pass over it.
+        if self._bytes + size <= self.budget:
+            self._kept[path] = made
+            self._bytes += size
 
 
 def picture_of(item: TokenisedItem) -> Picture:

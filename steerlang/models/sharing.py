@@ -16,7 +16,7 @@ from torch import Tensor
 
 from steerlang.models.actions import Recipe, SteeringAction
 from steerlang.models.scopes import AssistantTokens, FromToken, GeneratedTokens, LastPromptToken, TokenAt
-from steerlang.models.tokens import TokenisedItem
+from steerlang.models.tokens import Picture, TokenisedItem
 
 # Rows are worth sharing when at least so many tokens of passes are saved: one pass more has its price.
 LEAST = 32
@@ -41,12 +41,12 @@ def share(
     """Which rows have the different prefixes, and which of these each row takes; None where sharing saves nothing."""
     if min(len(item) for item in items) < 2 or not all(_is_plain(a) for recipe in recipes for a in recipe):
         return None
-    first: dict[tuple[tuple[int, ...], int | None], int] = {}
+    first: dict[tuple[tuple[int, ...], Picture | None, int | None], int] = {}
     source = []
     for i, item in enumerate(items):
         recipe = 0 if rows is None else rows[i]
         untouched = all(_spares_prefix(action, len(item)) for action in recipes[recipe])
-        key = (item.ids, None if untouched else recipe)
+        key = (item.ids, item.picture, None if untouched else recipe)
         source.append(first.setdefault(key, i))
     longest = max(len(item) for item in items)
     if (longest - 1) * (len(items) - len(first)) < LEAST:

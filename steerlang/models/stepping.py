@@ -1,8 +1,7 @@
 """Running a model token by token: the pass over the prompts, then one pass a new token.
 
 `OwnSteps` gives the decoder what it takes, and nothing else happens around a pass. `LibrarySteps` asks the library to
-prepare the inputs of every pass, for models that need more than tokens, a mask and a cache; `SeeingSteps` does so for
-prompts with images.
+prepare the inputs of every pass, for models that need more than tokens, a mask and a cache.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from torch import Tensor
 from steerlang.models.cache import make_cache
 from steerlang.models.errors import ModelError
 from steerlang.models.loading import LoadedModel
-from steerlang.models.prefill import given_of, places_fit, prepared
 from steerlang.models.sharing import Shared
 from steerlang.models.tokens import TokenisedItem, pad, position_ids
 
@@ -130,36 +128,6 @@ class LibrarySteps:
         )
         output = self._model(**inputs, return_dict=True)
         self._given = self._model._update_model_kwargs_for_generation(output, self._given, self._encodes)
-        logits: Tensor = output.logits[:, -1]
-        return logits
-
-
-class SeeingSteps:
-    """Prompts with images, as the library's own `generate` runs them: the images are seen in the first pass."""
-
-    def __init__(self, loaded: LoadedModel, items: Sequence[TokenisedItem]) -> None:
-        self._loaded = loaded
-        self._ids, self._given = given_of(loaded, items, left=True)
-        takes = inspect.signature(loaded.model.forward).parameters
-        self._given |= {"use_cache": True, **({"logits_to_keep": 1} if "logits_to_keep" in takes else {})}
-
-    def first(self) -> Tensor:
-        inputs = prepared(self._loaded, self._ids, self._given)
-        with places_fit():
-            return self._pass(inputs)
-
-    def next(self, chosen: Tensor) -> Tensor:
-        self._ids = torch.cat([self._ids, chosen[:, None]], dim=1)
-        return self._pass(
-            self._loaded.model.prepare_inputs_for_generation(self._ids, next_sequence_length=1, **self._given)
-        )
-
-    def keep(self, rows: Tensor) -> bool:
-        return False
-
-    def _pass(self, inputs: dict[str, Any]) -> Tensor:
-        output = self._loaded.model(**inputs, return_dict=True)
-        self._given = self._loaded.model._update_model_kwargs_for_generation(output, self._given)
         logits: Tensor = output.logits[:, -1]
         return logits
 

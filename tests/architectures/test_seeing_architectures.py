@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models.tiny_seeing import DEPTH, SEEING, WIDTH, noise, save
 from PIL import Image
+from tiny_seeing import DEPTH, SEEING, WIDTH, noise, save
 from torch import Tensor
 
 from steerlang.models import (
@@ -244,3 +244,43 @@ def test_reading_a_reply_again_gives_the_states_of_writing_it(
         wanted = watched(loaded, lambda i=i: continued(loaded, asked(loaded, place, i)))
         # Selectors see the reply alone; the last token is written and never read.
         near(found.states[slice(*found.offsets[i : i + 2])][:-1], wanted[len(items[i]) :])
+
+
+@pytest.mark.parametrize("scope", [GeneratedTokens(), AllTokens(), ImageTokens()], ids=["generated", "all", "image"])
+def test_a_sweep_is_as_if_each_scale_ran_alone(
+    loaded: LoadedModel, name: str, items: list[TokenisedItem], scope: TokenScope
+) -> None:
+    """Rows of one prompt see its image once, and share the pass over it where steering leaves the prompt alone."""
+    recipes = [recipe(scope, scale=s) for s in (0.0, 0.3, 0.6, 0.9)]
+    rows = [r for r in range(4) for _ in items]
+    seen: list[int] = []
+    tower = next(
+        module
+        for part, module in loaded.model.named_modules()
+        if part.endswith(("vision_tower", "vision_model", "visual"))
+    )
+    handle = tower.register_forward_hook(lambda _, given, kwargs, __: seen.append(1), with_kwargs=True)
+    try:
+        options: dict[str, Any] = {"max_new_tokens": STEPS, "recipes": recipes, "end_ids": frozenset()}
+        together = generate(loaded, items * 4, rows=rows, batch_tokens=100_000, **options)
+    finally:
+        handle.remove()
+    assert len(seen) <= 3  # once, and twice where it is found out whether a prompt can be read in two parts
+    for i, item in enumerate(items):
+        for r in range(4):
+            alone = generate(loaded, [item], rows=[r], **options)[0]
+            assert together[r * len(items) + i].ids == alone.ids
+    found = loaded.findings.get("reads_forward_only")
+    assert found is None or found == (name != "paligemma")
+    plain = generate(loaded, items, max_new_tokens=STEPS, end_ids=frozenset())
+    assert [made.ids for made in plain] == [made.ids for made in together[: len(items)]]
+
+
+def test_rows_that_end_leave_the_batch(loaded: LoadedModel, items: list[TokenisedItem]) -> None:
+    plain = generate(loaded, items, max_new_tokens=6, end_ids=frozenset())
+    # An end token for most rows early on, and for others late or never.
+    ends = frozenset({plain[0].ids[1], plain[1].ids[2], plain[3].ids[0]})
+    found = generate(loaded, items, max_new_tokens=6, end_ids=ends)
+    for made, whole in zip(found, plain, strict=True):
+        length = next((k + 1 for k, token in enumerate(whole.ids) if token in ends), 6)
+        assert made.ids == whole.ids[:length]

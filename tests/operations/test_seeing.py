@@ -324,6 +324,17 @@ def test_words_are_whole_and_the_first_counts(run: Any, place: Path) -> None:
     assert any("holds 3 of 7 texts" in str(d.message) for d in found.diagnostics)
 
 
+@pytest.mark.parametrize("how", ['yaml("colours.yaml")', 'words = yaml("colours.yaml")', 'words = ["red", "blue"]'])
+def test_words_of_classes(run: Any, place: Path, how: str) -> None:
+    (place / "colours.yaml").write_text("warm: [red]\ncold: [blue]\n")
+    text = f"""
+    activations a = capture(m, photos, layers = 0, tokens = predicting({how}), during = reference)
+    activations b = capture(m, photos, layers = 0, tokens = index(0), during = reference)
+    """
+    found = run(text, "a", "b", head=REFERRED)
+    np.testing.assert_array_equal(found["a"]["states"], found["b"]["states"])
+
+
 def test_references_after_plain_prompts(run: Any, place: Path, plain: Any) -> None:
     head = 'model m = hf("llava")\ndata rows = csv("data/t.csv", text = "asked", references = "caption")\n'
     text = 'activations acts = capture(m, rows, layers = 0, tokens = predicting("circle"), during = reference)'

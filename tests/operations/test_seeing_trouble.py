@@ -67,6 +67,14 @@ def test_a_processor_that_counts_otherwise_than_its_model(said: Any, table: Any)
         assert message.startswith("the processor and the model do not agree on how many tokens an image has")
 
 
+def test_a_prompt_with_a_second_place_for_an_image(said: Any, table: Any) -> None:
+    table(0, 1)
+    text = 'model m = hf("llava")\ndata d = images("odd.csv", prompt = "<image> describe")\nsamples x = generate(m, d)'
+    ((code, message),), _ = said(text, "x", run=True)
+    assert code == "SL570"
+    assert message.startswith("the processor does not take the prompt and its image: ")
+
+
 def test_a_cut_image_is_named_with_its_row(said: Any, table: Any) -> None:
     table(0, "cut", 1)
     text = f'model m = hf("llava")\ndata d = images("odd.csv", {ASK})\nsamples x = generate(m, d)'
