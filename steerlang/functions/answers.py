@@ -162,7 +162,7 @@ def _text(value: object) -> str:
 
 
 _SAMPLES = Parameter("samples", Value((SAMPLES,)), "the generated text")
-_PART = Parameter(
+PART = Parameter(
     "part",
     Choice({"line": "its first line", "sentence": "the first sentence of that", "word": "the first word of that"}),
     "which part of a reply is its answer",
@@ -203,7 +203,7 @@ FUNCTIONS = (
                 "which further numbers there are: `accuracy[\"number\"]`",
                 "none",
             ),
-            _PART,
+            PART,
         ),
         METRIC,
         _vqa_accuracy,
@@ -214,7 +214,7 @@ FUNCTIONS = (
         "how many replies give each answer: `counts[\"yes\"]`; as a whole, how many give any",
         "metrics",
         (_SAMPLES,),
-        (_PART,),
+        (PART,),
         METRIC,
         _answer_counts,
     ),
@@ -223,7 +223,7 @@ FUNCTIONS = (
         "how many replies give an answer of each type, whatever type was asked for",
         "metrics",
         (_SAMPLES,),
-        (_PART,),
+        (PART,),
         METRIC,
         _answer_type_counts,
         source="Khayatan et al., 2025",

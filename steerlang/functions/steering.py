@@ -26,7 +26,7 @@ _NORM = {
     "keep": "the sum rescaled to the length of the state before",
     "cap": "rescaled only where the state grew",
 }
-_UNIT = {
+UNIT = {
     "raw": "the vector as extracted",
     "unit": "the vector at length 1",
     "residual": "length 1 times the mean norm of the states it was read from",
@@ -161,7 +161,7 @@ FUNCTIONS = (
                 [1.0],
                 "unit",
             ),
-            Parameter("unit", Choice(_UNIT), "what a scale of 1 means", "raw"),
+            Parameter("unit", Choice(UNIT), "what a scale of 1 means", "raw"),
             Parameter("norm", Choice(_NORM), "what happens to the length of the state", "free"),
             *_common("residual"),
         ),

@@ -288,12 +288,14 @@ class MetricValue:
 
     rows   what it has a score for each row of, where it has such scores: metrics of the same rows are compared in pairs
     lines  by what its numbers are named where it has several (`answer`), and `names` those it has, where they are known
+    vectors  those it judged, where it chooses among some
     """
 
     node: Node
     rows: Node | None = None
     lines: str = ""
     names: tuple[str, ...] = ()
+    vectors: tuple[VectorValue, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

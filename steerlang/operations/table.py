@@ -16,6 +16,7 @@ from . import (
     concepts,
     extracting,
     folding,
+    gaps,
     generating,
     grounding,
     in_context,
@@ -46,4 +47,5 @@ OPERATIONS: Mapping[str, Operation] = {
     **answers.OPERATIONS,
     **captions.OPERATIONS,
     **judged.OPERATIONS,
+    **gaps.OPERATIONS,
 }

@@ -7,7 +7,7 @@ program. `check` works on the expression alone; `problem` judges a value once it
 from .base import Data, ParameterType, Value, Words
 from .depth import Layers, names_layers
 from .many import AxisOf, ListOf, Single, Spread
-from .options import Choice, Methods, Selector, not_an_option
+from .options import Choice, Methods, Selector, WordOr, not_an_option
 from .scalars import Flag, Number, Text, TextOr
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Text",
     "TextOr",
     "Value",
+    "WordOr",
     "Words",
     "names_layers",
     "not_an_option",

@@ -56,6 +56,23 @@ def _quoted(scope: Scope, expr: tree.String) -> t.Poison:
     return t.Poison(WORD, expr.span)
 
 
+@dataclass(frozen=True, slots=True)
+class WordOr(ParameterType):
+    """One of some words, or else what another type takes."""
+
+    words: Mapping[str, str]
+    other: ParameterType
+
+    @property
+    def phrase(self) -> str:
+        return f"{self.other.phrase}, or " + " or ".join(f"`{w}`" for w in self.words)
+
+    def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
+        if isinstance(expr, tree.Name) and expr.id in self.words:
+            return t.Constant(expr.id, WORD, expr.span)
+        return self.other.check(expr, scope)
+
+
 def not_an_option(scope: Scope, expr: tree.Name, words: tuple[str, ...]) -> t.Poison:
     close = nearest(expr.id, words)
     help = f"did you mean `{close[0]}`?" if close else "take one of " + ", ".join(f"`{w}`" for w in words)
