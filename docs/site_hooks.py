@@ -18,6 +18,7 @@ from mkdocs.structure.files import File
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
+FOLDERS = ("methods", "guides")  # whose pages stand under the tab of their name
 BESIDE = "repository"  # where files from outside `docs/` lie in the site
 
 _FENCED = re.compile(r"^( *)(```+|~~~+).*?^\1\2\s*$", re.MULTILINE | re.DOTALL)
@@ -30,9 +31,19 @@ _SHOWN = {".steer": "steer", ".lark": "text", ".yml": "yaml", ".toml": "toml"}
 
 
 def on_config(config: Any) -> Any:
-    """Programs are highlighted where the package has a lexer for them."""
+    """Programs are highlighted where the package has a lexer for them, and every page of a folder has a place."""
     register_lexer()
+    for tab in config.nav or []:
+        for title, entries in tab.items():
+            if title.lower() in FOLDERS:
+                entries += _left_out(title.lower(), str(entries))
     return config
+
+
+def _left_out(folder: str, named: str) -> list[str]:
+    """The pages of a folder that the navigation does not name."""
+    pages = sorted(p.relative_to(DOCS).as_posix() for p in (DOCS / folder).glob("*.md"))
+    return [page for page in pages if f"'{page}'" not in named]
 
 
 def on_files(files: Any, config: Any) -> Any:
