@@ -25,6 +25,7 @@ _FENCED = re.compile(r"^( *)(```+|~~~+).*?^\1\2\s*$", re.MULTILINE | re.DOTALL)
 _SAID = re.compile(r"^<!-- \w+: .* -->\n", re.MULTILINE)  # what tests read; see blocks.py
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 _CODE = re.compile(r"(?<!\[)`(SL\d{3})`(?!\])")
+_CELL = re.compile(r"<(td|th)\b.*?</\1>", re.DOTALL)
 _ADDRESS = re.compile(r"[a-z]+:|#|//")
 # Shown as pages, as code of this language.
 _SHOWN = {".steer": "steer", ".lark": "text", ".yml": "yaml", ".toml": "toml"}
@@ -67,6 +68,11 @@ def on_page_markdown(text: str, page: Any, config: Any, files: Any) -> str:
     uri = page.file.src_uri
     place = ROOT / Path(uri).relative_to(BESIDE) if uri.startswith(f"{BESIDE}/") else DOCS / uri
     return _outside_fences(_SAID.sub("", text), lambda part: _codes(_relinked(part, place.parent, uri), uri))
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
+    """In a cell `\\|` is a bar, in code as well: forges see it so, Python-Markdown does not."""
+    return _CELL.sub(lambda cell: cell.group().replace("\\|", "|"), html)
 
 
 def _targets(text: str, folder: Path) -> Iterator[Path]:
