@@ -18,21 +18,33 @@ from mkdocs.structure.files import File
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
+FOLDERS = ("methods", "guides")  # whose pages stand under the tab of their name
 BESIDE = "repository"  # where files from outside `docs/` lie in the site
 
 _FENCED = re.compile(r"^( *)(```+|~~~+).*?^\1\2\s*$", re.MULTILINE | re.DOTALL)
 _SAID = re.compile(r"^<!-- \w+: .* -->\n", re.MULTILINE)  # what tests read; see blocks.py
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 _CODE = re.compile(r"(?<!\[)`(SL\d{3})`(?!\])")
+_CELL = re.compile(r"<(td|th)\b.*?</\1>", re.DOTALL)
 _ADDRESS = re.compile(r"[a-z]+:|#|//")
 # Shown as pages, as code of this language.
 _SHOWN = {".steer": "steer", ".lark": "text", ".yml": "yaml", ".toml": "toml"}
 
 
 def on_config(config: Any) -> Any:
-    """Programs are highlighted where the package has a lexer for them."""
+    """Programs are highlighted where the package has a lexer for them, and every page of a folder has a place."""
     register_lexer()
+    for tab in config.nav or []:
+        for title, entries in tab.items():
+            if title.lower() in FOLDERS:
+                entries += _left_out(title.lower(), str(entries))
     return config
+
+
+def _left_out(folder: str, named: str) -> list[str]:
+    """The pages of a folder that the navigation does not name."""
+    pages = sorted(p.relative_to(DOCS).as_posix() for p in (DOCS / folder).glob("*.md"))
+    return [page for page in pages if f"'{page}'" not in named]
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -56,6 +68,11 @@ def on_page_markdown(text: str, page: Any, config: Any, files: Any) -> str:
     uri = page.file.src_uri
     place = ROOT / Path(uri).relative_to(BESIDE) if uri.startswith(f"{BESIDE}/") else DOCS / uri
     return _outside_fences(_SAID.sub("", text), lambda part: _codes(_relinked(part, place.parent, uri), uri))
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
+    """In a cell `\\|` is a bar, in code as well: forges see it so, Python-Markdown does not."""
+    return _CELL.sub(lambda cell: cell.group().replace("\\|", "|"), html)
 
 
 def _targets(text: str, folder: Path) -> Iterator[Path]:

@@ -301,7 +301,7 @@ def test_a_program_and_a_checkpoint_are_not_compared(steer: Steer, place: Path) 
 # ---- projects, shells, editions ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("template", ["vector", "sweep", "merge"])
+@pytest.mark.parametrize("template", ["vector", "sweep", "concepts", "merge"])
 def test_projects_begin_without_mistakes(template: str, steer: Steer, place: Path) -> None:
     found = document(steer, "init", "new", "--template", template)
     assert found["files"][0] == f"{template}.steer"
@@ -323,7 +323,7 @@ def test_projects_with_a_model_of_ones_own(steer: Steer, place: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("template", ["vector", "sweep", "merge"])
+@pytest.mark.parametrize("template", ["vector", "sweep", "concepts", "merge"])
 def test_projects_run_without_a_network(template: str, steer: Steer, place: Path) -> None:
     assert steer("init", "new", "--template", template).exit_code == 0
     assert steer("run", f"new/{template}.steer", "--offline", "--device", "cpu").exit_code == 0

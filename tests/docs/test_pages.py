@@ -14,6 +14,7 @@ from steerlang import Settings, SteerlangError, api
 from steerlang.diagnostics import Diagnostic
 from steerlang.source import Source
 from steerlang.syntax import parse
+from steerlang.syntax.printing import format_source
 
 ROOT = Path(__file__).parents[2]
 SPECS = ROOT / "specs"
@@ -155,3 +156,10 @@ def test_broken_programs_raise_with_their_diagnostics(tmp_path: Path) -> None:
         api.load(path, settings=Settings(cache_dir=tmp_path))
     assert [d.code.id for d in caught.value.diagnostics if d.is_error] == ["SL201"]
     assert os.path.basename(str(caught.value).split(":")[0]) == "broken.steer"
+
+
+@pytest.mark.parametrize(
+    "block", [b for b in PROGRAMS if b.page.parent.name == "guides" and "part" not in b.said], ids=str
+)
+def test_programs_of_guides_are_in_the_standard_layout(block: page_blocks.Block) -> None:
+    assert format_source(Source(str(block), block.text))[0] == block.text

@@ -122,6 +122,12 @@ def test_links_out_of_the_docs_lead_into_the_site() -> None:
         assert linked(same, "yaml.md") == same
 
 
+def test_bars_in_code_in_cells() -> None:
+    html = r"<code>a\|b</code> <table><tr><td><code>a\|b</code></td></tr></table>"
+    expected = r"<code>a\|b</code> <table><tr><td><code>a|b</code></td></tr></table>"
+    assert site_hooks.on_page_content(html, None, None, None) == expected
+
+
 def test_codes_link_to_their_pages() -> None:
     text = "`SL201`, [`SL201`](x), `SL999`"
     assert site_hooks._codes(text, "methods/pca.md") == "[`SL201`](../errors/SL201.md), [`SL201`](x), `SL999`"

@@ -41,6 +41,8 @@ _MANNERS = ("data/manners.jsonl", "data/requests.txt", "data/polite_words.txt")
 CHOICES: Mapping[str, Template] = {
     "vector": Template("a direction from pairs, a steered model, what it does", (MODEL,), _MANNERS),
     "sweep": Template("the same at several strengths; the best is chosen", (MODEL,), _MANNERS),
+    "concepts": Template("what a model tells apart, in words and texts", (MODEL,),
+                         ("data/requests.txt", "data/manners.jsonl")),
     "merge": Template("a LoRA as a task vector, added to a model", (MODEL, "models/courtesy-lora"),
                       ("data/requests.txt", "data/asking_words.txt"), any_model=False),
 }  # fmt: skip
