@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import PurePath
 
 from steerlang.engine.events import duration
 
@@ -26,7 +27,8 @@ def head(findings: Findings, title: str, date: str) -> str:
         state = f"{holding} of {len(expected)} expectations hold"
     counts = [f"{tally.made} run", f"{tally.cached} reused"]
     counts += [f"{n} {word}" for n, word in ((tally.failed, "failed"), (tally.skipped, "skipped")) if n]
-    facts = (findings.program, date, *counts, seconds(tally.seconds))
+    place = PurePath(findings.program)
+    facts = (place.name if place.is_absolute() else findings.program, date, *counts, seconds(tally.seconds))
     line = " · ".join(escape(fact) for fact in facts if fact)
     strong = f'<strong class="{"good" if good else "bad"}">{escape(state)}</strong>'
     top = f'<h1>{escape(title)}</h1>\n<p class="soft">{strong} · {line}</p>\n'
@@ -145,6 +147,7 @@ def carried(page: Page) -> str:
     if ran:
         heads = ["definition", "operation", "state", "why", "results", "time"]
         parts.append(grid(heads, [_carried(page, c, ran=True) for c in ran], 4))
+        parts.append('<p class="soft">what is made together in one pass is timed with the first of it</p>')
     elif reused:
         parts.append("<p>Nothing ran: every result was there.</p>")
     if reused:
