@@ -5,7 +5,7 @@
     python tests/fuzz/fuzz.py check crash-1234…            an input that failed, once more
 
 Targets are those of `targets.py`: lex, parse, expression, format, yaml, json, check. Whatever follows the target is
-handed to libFuzzer; inputs that fail are written beside the working directory, new ones that cover more into `.fuzz/TARGET`.
+handed to libFuzzer; inputs that fail are written to the working directory, those that cover more to `.fuzz/TARGET`.
 """
 
 from __future__ import annotations
