@@ -78,6 +78,7 @@ class SteerServer(LanguageServer):
         self.exit_code = 1
         self._waiting: asyncio.TimerHandle | None = None
         self._took = 0.0
+        self._others = False  # whether files other than the one that is edited have changed
         super().__init__("steerlang", __version__, protocol_cls=Protocol)
         self._register()
 
@@ -118,6 +119,7 @@ class SteerServer(LanguageServer):
 
     def looked_again(self, _: Any) -> None:
         self.answers.desk.forget()
+        self._others = True
         self.changed()
 
     def view_text(self, params: Any) -> str | None:
@@ -151,8 +153,10 @@ class SteerServer(LanguageServer):
         """A change in one file may mend or break others: the client is asked to look at all of them again."""
         workspace = self.client_capabilities.workspace
         pulling = workspace.diagnostics if workspace is not None else None
-        if len(self.answers.desk.documents) > 1 and pulling is not None and pulling.refresh_support:
+        others = self._others or len(self.answers.desk.documents) > 1
+        if others and pulling is not None and pulling.refresh_support:
             self.workspace_diagnostic_refresh(None)
+        self._others = False
 
     def cleared(self, uri: str) -> None:
         if not self.answers.client.pulls:
