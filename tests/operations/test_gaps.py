@@ -43,7 +43,8 @@ def test_the_groups_are_as_tight_as_those_of_kmeans(seed: int) -> None:
 
 
 def test_ranks_are_of_distinct_answers() -> None:
-    gaps = [Gap((), ("a",), 3.0), Gap((), ("a",), 5.0), Gap((), ("a", "b"), 9.0), Gap((), (), 9.0), Gap((), ("b",), 3.0)]
+    won = [(("a",), 3.0), (("a",), 5.0), (("a", "b"), 9.0), ((), 9.0), (("b",), 3.0)]
+    gaps = [Gap((), winners, score) for winners, score in won]
     assert ranked(gaps, targets=1) == [1, 4]
     assert ranked(gaps, targets=2) == [2, 1, 4]
 
