@@ -71,9 +71,9 @@ def captions(folder: Path, data: Path, split: str) -> dict[str, float]:
     for key, classes in (("colour", INK), ("place", CLASSES["places"]), ("mood", FEEL)):
         found = [first(text, classes) for text in said]
         share[f"names_{key}"] = _share([name is not None for name in found])
-        share[f"{key}_right_when_named"] = _share(
-            [name == row[key] for name, row in zip(found, rows, strict=True) if name is not None]
-        )
+        if any(found):
+            named = zip(found, rows, strict=True)
+            share[f"{key}_right_when_named"] = _share([name == row[key] for name, row in named if name is not None])
     share["different_captions"] = len(set(said))
     return share
 
@@ -90,7 +90,7 @@ def questions(folder: Path, data: Path, split: str) -> dict[str, float]:
 
 
 def _share(found: Sequence[bool]) -> float:
-    return round(sum(found) / max(1, len(found)), 3)
+    return round(sum(found) / len(found), 3)
 
 
 def evaluate(folder: Path, data: Path) -> dict[str, object]:
