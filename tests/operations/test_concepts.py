@@ -199,6 +199,19 @@ metric closest = near[alpha = best]
     assert all(0 <= x <= 1 for x in table.column("words"))
 
 
+def test_the_strengths_of_a_sweep_are_one_step_of_each_kind(project: Path, tmp_path: Path) -> None:
+    text = """
+sweep alpha = [0.0, 0.25, 0.5, 0.75, 1.0]
+concepts retuned = decompose(after, k = 3, seed = 0)
+metric near = recovery(dict + alpha * moved, from = dict, to = retuned, on = m, top = 3)
+"""
+    steps = program(project, text, head=SETUP, cache=tmp_path).plan().plan.steps
+    counts = {s.operation: len(s.nodes) for s in steps}
+    assert len(steps) == len(counts) + 2  # two captures, and two dictionaries of different states
+    assert counts["shift.scaled"] == counts["concepts.shifted"] == counts["metric.recovery"] == 5
+    assert counts["metric.ground_words"] == 7
+
+
 def test_statistics_and_recovery_go_together(project: Path, tmp_path: Path) -> None:
     text = """
 metric consistent = shift_statistics(moved, measure = magnitude)
