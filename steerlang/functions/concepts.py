@@ -18,6 +18,8 @@ from steerlang.source import Span
 _SUM = "vector.sum"
 # Rises when what is recorded beside a dictionary changes, whatever the method; 1: whether the fit has converged.
 _RECORD = 1
+# Of how many concepts all pairs are made at most.
+_MOST = 100
 _NEGATIVES = {"refuse": "an error", "clip": "taken as 0"}
 _STEPS = Parameter("steps", Number(1, 1_000_000, integer=True), "the most iterations", 1000)
 
@@ -165,11 +167,12 @@ def _row(concepts: ConceptsValue | ShiftValue, index: int, low: Lowering) -> Vec
 def _pairs_of(call: Call, low: Lowering) -> Any:
     """u_j − u_i for all i ≠ j, as `dict[j] - dict[i]` makes it: i first, then j."""
     concepts: ConceptsValue = call["concepts"]
-    rows = [_row(concepts, i, low) for i in range(concepts.k)]
-    if len(rows) < 2:
-        message = "one concept makes no pairs"
-        low.report(error(codes.EMPTY_RANGE, call.where("concepts"), message, help="decompose into two or more"))
+    if not 2 <= concepts.k <= _MOST:
+        message = f"{concepts.k} concepts make {concepts.k * (concepts.k - 1):,} pairs"
+        help = f"decompose into 2 to {_MOST} concepts"
+        low.report(error(codes.OUT_OF_BOUNDS, call.where("concepts"), message, help=help))
         return POISON
+    rows = [_row(concepts, i, low) for i in range(concepts.k)]
     return [
         replace(_difference(rows[j], rows[i], low), label=f"{i} to {j}")
         for i in range(concepts.k)
