@@ -12,7 +12,7 @@ from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Methods, Number, Value
 from steerlang.language.signature import Call, Function, Method, MethodChoice, Operator, Parameter
 from steerlang.language.types import ACTIVATIONS, CONCEPTS, NUMBER, SHIFT, VECTOR, list_of
-from steerlang.language.values import POISON, ConceptsValue, ShiftValue, StatesValue, VectorValue
+from steerlang.language.values import POISON, ConceptsValue, MetricValue, ShiftValue, StatesValue, VectorValue
 from steerlang.source import Span
 
 _SUM = "vector.sum"
@@ -114,6 +114,11 @@ def activations_on(concepts: ConceptsValue, states: StatesValue, low: Lowering) 
 def with_activations(concepts: ConceptsValue, low: Lowering) -> Node:
     """The node that holds the concepts with the activations that are theirs."""
     return activations_on(concepts, concepts.states, low)
+
+
+def per_concept(node: Node, k: int) -> MetricValue:
+    """A metric with a number for each of k concepts: `found[3]`."""
+    return MetricValue(node, lines="concept", names=tuple(map(str, range(k))))
 
 
 def same_place_as(concepts: ConceptsValue, states: StatesValue, where: Span, low: Lowering) -> bool:

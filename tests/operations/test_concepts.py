@@ -128,6 +128,8 @@ concepts back  = whole - moved
 vector   one   = moved[1]
 vector   twice = 2 * moved
 metric   stats = shift_statistics(moved, measure = magnitude)
+metric   first = stats[1]
+metric   named = recovery(whole, from = dict, to = dict, measure = distance, as = shifted)["2"]
 """
     made = go(project, tmp_path, text)
     _, b = two
@@ -143,6 +145,10 @@ metric   stats = shift_statistics(moved, measure = magnitude)
     lengths = np.linalg.norm(means - u, axis=1)
     assert made["stats"].value == pytest.approx(lengths.mean(), rel=1e-4)
     assert made["stats"].table.column("magnitude") == pytest.approx(lengths.tolist(), rel=1e-4)
+    assert made["first"].value == made["stats"][1].value == pytest.approx(lengths[1], rel=1e-4)
+    assert made["named"].value == pytest.approx(lengths[2], rel=1e-4)
+    with pytest.raises(KeyError, match="0 to 2"):
+        made["stats"][3]
     assert made["stats"].table.column("count") == list(made["moved"].counts)
 
 
