@@ -10,6 +10,7 @@ import pytest
 from sklearn.cluster import KMeans
 
 from steerlang.engine.payload import Payload
+from steerlang.reports.gathering import gather
 
 from .tiny import direct, make_project, program, run, states
 
@@ -296,6 +297,9 @@ def test_all_pairs_are_the_differences_written_by_hand(project: Path, tmp_path: 
     made = go(project, tmp_path, "vector all = pairs_of(dict)\nvector one = dict[2] - dict[0]")
     assert list(made["all"]) == ["0 to 1", "0 to 2", "1 to 0", "1 to 2", "2 to 0", "2 to 1"]
     np.testing.assert_array_equal(made["all"]["0 to 2"].directions, made["one"].directions)
+    (shown,) = [t for t in gather(made).details if t.name == "all"]
+    assert [row[0] for row in shown.rows] == list(made["all"])
+    assert [row[2] for row in shown.rows] == pytest.approx([float(v.norms[0]) for v in made["all"].values()])
     tables = made.program.compiled.tables
     assert tables["all"].cells[0].value[1].node is tables["one"].cells[0].value.node
 
