@@ -43,7 +43,7 @@ concepts dict    = decompose(a, k = 20, seed = 0)
 concepts retuned = decompose(b, k = 20, seed = 0)
 sweep    alpha   = {strengths}
 concepts shifted = dict + alpha * shift(a, b, by = dict)
-metric   found   = recovery(shifted, from = dict, to = retuned, on = before, top = 20)
+metric   found   = recovery(shifted, from = dict, to = retuned, on = before, top = 20, vocabulary = lines("words.txt"))
 """
 
 
@@ -104,6 +104,7 @@ def strengths(folder: Path) -> Table:
     """A whole program with five strengths, against the same with one."""
     save_model(folder, MIDDLE)
     (folder / "texts.txt").write_text("\n".join(sentences(TEXTS, MIDDLE, 8, 16)) + "\n")
+    (folder / "words.txt").write_text("".join(f"w{i}\n" for i in range(1, MIDDLE.vocabulary)))
     programs = {}
     for name, values in (("one", STRENGTHS[-1:]), ("five", STRENGTHS)):
         programs[name] = folder / f"{name}.steer"

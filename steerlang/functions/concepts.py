@@ -12,12 +12,14 @@ from steerlang.language.lowering import Lowering
 from steerlang.language.parameter_types import Choice, Methods, Number, Value
 from steerlang.language.signature import Call, Function, Method, MethodChoice, Operator, Parameter
 from steerlang.language.types import ACTIVATIONS, CONCEPTS, NUMBER, SHIFT, VECTOR, list_of
-from steerlang.language.values import POISON, ConceptsValue, ShiftValue, StatesValue, VectorValue
+from steerlang.language.values import POISON, ConceptsValue, MetricValue, ShiftValue, StatesValue, VectorValue
 from steerlang.source import Span
 
 _SUM = "vector.sum"
 # Rises when what is recorded beside a dictionary changes, whatever the method; 1: whether the fit has converged.
 _RECORD = 1
+# Of how many concepts all pairs are made at most.
+_MOST = 100
 _NEGATIVES = {"refuse": "an error", "clip": "taken as 0"}
 _STEPS = Parameter("steps", Number(1, 1_000_000, integer=True), "the most iterations", 1000)
 
@@ -114,6 +116,11 @@ def with_activations(concepts: ConceptsValue, low: Lowering) -> Node:
     return activations_on(concepts, concepts.states, low)
 
 
+def per_concept(node: Node, k: int) -> MetricValue:
+    """A metric with a number for each of k concepts: `found[3]`."""
+    return MetricValue(node, lines="concept", names=tuple(map(str, range(k))))
+
+
 def same_place_as(concepts: ConceptsValue, states: StatesValue, where: Span, low: Lowering) -> bool:
     """Whether states lie where the concepts do: at their site and layer, as wide. They may be another model's."""
     if states.model.width != concepts.width:
@@ -165,11 +172,12 @@ def _row(concepts: ConceptsValue | ShiftValue, index: int, low: Lowering) -> Vec
 def _pairs_of(call: Call, low: Lowering) -> Any:
     """u_j − u_i for all i ≠ j, as `dict[j] - dict[i]` makes it: i first, then j."""
     concepts: ConceptsValue = call["concepts"]
-    rows = [_row(concepts, i, low) for i in range(concepts.k)]
-    if len(rows) < 2:
-        message = "one concept makes no pairs"
-        low.report(error(codes.EMPTY_RANGE, call.where("concepts"), message, help="decompose into two or more"))
+    if not 2 <= concepts.k <= _MOST:
+        message = f"{concepts.k} concepts make {concepts.k * (concepts.k - 1):,} pairs"
+        help = f"decompose into 2 to {_MOST} concepts"
+        low.report(error(codes.OUT_OF_BOUNDS, call.where("concepts"), message, help=help))
         return POISON
+    rows = [_row(concepts, i, low) for i in range(concepts.k)]
     return [
         replace(_difference(rows[j], rows[i], low), label=f"{i} to {j}")
         for i in range(concepts.k)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from steerlang.diagnostics import codes, error
@@ -12,7 +13,7 @@ from steerlang.language.signature import Call, Function, Parameter
 from steerlang.language.types import CONCEPTS, METRIC, MODEL, NONE, SHIFT, TEXTS, VECTOR, list_of
 from steerlang.language.values import POISON, ConceptsValue, MetricValue, ModelValue, ShiftValue
 
-from .concepts import with_activations
+from .concepts import per_concept, with_activations
 from .shifting import rows_of
 from .tasks import is_causal
 
@@ -64,7 +65,9 @@ def _ground_words(call: Call, low: Lowering) -> Any:
         if not speaks(model, of.width, of.model_name, call.where("on"), low):
             return POISON
     names = tuple(v.label or str(i) for i, v in enumerate(vectors)) if isinstance(given, list) else ()
-    return MetricValue(words_node(call, low, tuple(v.node for v in vectors), model, names))
+    node = words_node(call, low, tuple(v.node for v in vectors), model, names)
+    whole = given.dictionary if isinstance(given, ShiftValue) else given
+    return per_concept(node, whole.k) if isinstance(whole, ConceptsValue) else MetricValue(node)
 
 
 def _ground_samples(call: Call, low: Lowering) -> MetricValue:
@@ -74,7 +77,7 @@ def _ground_samples(call: Call, low: Lowering) -> MetricValue:
     rows = rows_of(concepts.states.node)
     texts = (rows,) if rows is read else (rows, read)
     inputs = (with_activations(concepts, low), *texts)
-    return MetricValue(low.node("metric.ground_samples", {"top": call["top"]}, inputs, "metric"))
+    return per_concept(low.node("metric.ground_samples", {"top": call["top"]}, inputs, "metric"), concepts.k)
 
 
 def _dictionary_overlap(call: Call, low: Lowering) -> Any:
@@ -84,7 +87,7 @@ def _dictionary_overlap(call: Call, low: Lowering) -> Any:
         help = "give a metric of `ground_words` or `ground_samples`"
         low.report(error(codes.NOT_PER_CONCEPT, call.where("grounded"), message, help=help))
         return POISON
-    return MetricValue(low.node("metric.dictionary_overlap", {}, (metric.node,), "metric"))
+    return replace(metric, node=low.node("metric.dictionary_overlap", {}, (metric.node,), "metric"))
 
 
 FUNCTIONS = (

@@ -12,7 +12,7 @@ from steerlang.language.signature import Call, Function, Parameter
 from steerlang.language.types import CONCEPTS, METRIC, MODEL, NONE, SHIFT
 from steerlang.language.values import POISON, ConceptsValue, MetricValue, ModelValue, ShiftValue
 
-from .concepts import with_activations
+from .concepts import per_concept, with_activations
 from .grounding import WORD_OPTIONS, speaks, words_node
 from .shifting import rows_of
 
@@ -44,7 +44,8 @@ _WORDS_ONLY = ("final_norm", "vocabulary", "stop")
 
 def _statistics(call: Call, low: Lowering) -> MetricValue:
     shift: ShiftValue = call["shift"]
-    return MetricValue(low.node("metric.shift_statistics", {"measure": call["measure"]}, (shift.node,), "metric"))
+    node = low.node("metric.shift_statistics", {"measure": call["measure"]}, (shift.node,), "metric")
+    return per_concept(node, shift.dictionary.k)
 
 
 def _recovery(call: Call, low: Lowering) -> Any:
@@ -64,7 +65,7 @@ def _recovery(call: Call, low: Lowering) -> Any:
         "samples": _same_data(shifted, unshifted, to),
     }
     group = f"recovery:{to.node.key}"
-    return MetricValue(low.node("metric.recovery", options, (*dictionaries, *words), "metric", group=group))
+    return per_concept(low.node("metric.recovery", options, (*dictionaries, *words), "metric", group=group), shifted.k)
 
 
 def _alike(

@@ -76,9 +76,10 @@ def pca(z: States, k: int, seed: int) -> Decomposition:
     check_count(z, k, distinct=False)
     if k > z.shape[1]:
         raise NumericsError(f"{k} principal directions of states {z.shape[1]} wide", f"take at most {z.shape[1]}")
-    fitted = PCA(k, random_state=seed).fit(z)
-    components, offset = _float(fitted.components_), _float(fitted.mean_)
-    return Decomposition(components, (z - offset) @ components.T, offset, float(fitted.explained_variance_ratio_.sum()))
+    fitted = PCA(k, random_state=seed)
+    activations = _float(fitted.fit_transform(z))
+    explained = float(fitted.explained_variance_ratio_.sum())
+    return Decomposition(_float(fitted.components_), activations, _float(fitted.mean_), explained)
 
 
 def nmf(z: States, k: int, seed: int, negatives: str = "refuse", steps: int = 1000) -> Decomposition:
@@ -114,7 +115,7 @@ def closeness(z: States, components: States) -> States:
 
 def centred_products(z: States, components: States, offset: States) -> States:
     """V = (Z − offset) Uᵀ."""
-    return _float((z - offset) @ components.T)
+    return _float(z @ components.T - offset @ components.T)
 
 
 def sparse_codes(z: States, components: States, alpha: float, steps: int = 1000) -> States:

@@ -157,4 +157,4 @@ def correlation(x: Sequence[float], y: Sequence[float], by: str = "pearson") -> 
     left, right = (rankdata(column) for column in pairs.T) if by == "spearman" else pairs.T
     left, right = left - left.mean(), right - right.mean()
     length = float(np.linalg.norm(left) * np.linalg.norm(right))
-    return float(left @ right / length) if length else float("nan")
+    return float(np.clip(left @ right / length, -1, 1)) if length else float("nan")

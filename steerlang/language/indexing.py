@@ -38,8 +38,9 @@ def _one(scope: Scope, subject: t.Typed, argument: tree.Argument, expr: tree.Ind
             if position is not None:
                 note_label(scope, argument.value)
                 return _select(subject, axis, position, None, expr)
-    if subject.type == METRIC and isinstance(argument.value, tree.String):
-        name = t.Constant(argument.value.value, TEXT, argument.span)
+    entry = _entry_name(subject, argument.value)
+    if entry is not None:
+        name = t.Constant(entry, TEXT, argument.span)
         return scope.invoke("entry", {"metric": subject, "name": name}, expr.span)
     if subject.type == VECTOR:
         layers = Layers().check(argument.value, scope.inside("the layers of a vector"))
@@ -50,6 +51,16 @@ def _one(scope: Scope, subject: t.Typed, argument: tree.Argument, expr: tree.Ind
             return t.Poison(ERROR, expr.span)
         return scope.invoke("concept_at", {"concepts": subject, "index": number}, expr.span)
     return _cannot(scope, subject, argument, expr)
+
+
+def _entry_name(subject: t.Typed, value: tree.Expr) -> str | None:
+    """What one of several numbers of a metric is asked for by: `answers["yes"]`, `recovered[3]`. A number selects
+    nothing while there are axes: a point of them may be meant, and needs the axis's name."""
+    if subject.type != METRIC:
+        return None
+    if isinstance(value, tree.Integer):
+        return None if subject.axes else str(value.value)
+    return value.value if isinstance(value, tree.String) else None
 
 
 def _by_axis(scope: Scope, subject: t.Typed, name: tree.Name, value: tree.Expr, expr: tree.Index) -> t.Typed:

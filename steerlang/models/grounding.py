@@ -13,6 +13,8 @@ from steerlang.data.words import normalised
 from steerlang.models.errors import UnsupportedModel, WidthMismatch
 from steerlang.models.loading import LoadedModel
 
+Spelling = Callable[[int], tuple[str, str]]
+
 _SHORTEST = 3
 _SEARCHED = 256  # tokens looked at first; more where they are not enough
 
@@ -67,15 +69,14 @@ def unembedded(loaded: LoadedModel, directions: Tensor, final_norm: bool) -> Ten
     return scores[:, : len(loaded.tokenizer)].cpu()
 
 
-def words_of(scores: Tensor, spelling: Callable[[int], str], top: int, admitted: WordFilter) -> Named:
+def words_of(scores: Tensor, spelling: Spelling, top: int, admitted: WordFilter) -> Named:
     """The first ``top`` distinct words among the tokens of largest score ``[V]``; fewer where there are no more.
 
     A token's word is its text without blanks around it; of tokens that differ in case only the strongest counts.
     """
     found: dict[str, tuple[str, float]] = {}
     for token, score in _ranked(scores):
-        word = spelling(token).strip()
-        key = normalised(word)
+        word, key = spelling(token)
         if key not in found and admitted.admits(key):
             found[key] = (word, score)
             if len(found) == top:
@@ -94,15 +95,17 @@ def _ranked(scores: Tensor) -> Iterator[tuple[int, float]]:
         yield from ((token, score) for token, score in pairs if token not in seen)
 
 
-def spelling_of(loaded: LoadedModel) -> Callable[[int], str]:
-    """The text of each token by itself; special tokens have none."""
+def spelling_of(loaded: LoadedModel) -> Spelling:
+    """The text of each token by itself, without blanks, and as it is compared; special tokens have none."""
     special = frozenset(loaded.tokenizer.all_special_ids)
-    known: dict[int, str] = {}
+    known: dict[int, tuple[str, str]] = {}
 
-    def spelling(token: int) -> str:
-        if token not in known:
-            known[token] = "" if token in special else loaded.tokenizer.decode([token])
-        return known[token]
+    def spelling(token: int) -> tuple[str, str]:
+        found = known.get(token)
+        if found is None:
+            word = "" if token in special else str(loaded.tokenizer.decode([token])).strip()
+            found = known[token] = word, normalised(word)
+        return found
 
     return spelling
 

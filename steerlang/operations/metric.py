@@ -117,8 +117,13 @@ class Metric:
     def __float__(self) -> float:
         return self.value
 
-    def __getitem__(self, name: str) -> Metric:
+    def __getitem__(self, name: str | int) -> Metric:
         """One of its numbers by name, with the scores of its samples. KeyError where there is none."""
+        name = str(name)
+        if self.lines is None and self.table is not None and self.table.columns[0] == "concept":
+            if not name.isdigit() or int(name) >= len(self.scores):
+                raise KeyError(f"there is no concept `{name}`: they are 0 to {len(self.scores) - 1}")
+            return Metric(self.scores[int(name)])
         if self.lines is None:
             raise KeyError(f"this metric is one number, and `{name}` is asked of it")
         own = [(score, share[name]) for score, share in zip(self.scores, self.shares, strict=True) if name in share]

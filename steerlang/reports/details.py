@@ -49,6 +49,20 @@ def shift_detail(name: str, shift: Any) -> DetailTable:
     return DetailTable(name, ("concept", "samples", "length", "consistency", "alignment"), tuple(rows), note)
 
 
+def vectors_detail(name: str, value: Any) -> DetailTable | None:
+    """What a `vector` holds where that is more than one: a shift, or a list by name; None for a single one."""
+    if hasattr(value, "delta"):
+        return shift_detail(name, value)
+    if not isinstance(value, dict):
+        return None
+    rows = tuple(
+        (one, layer, float(length), float(length / of) if of else None)
+        for one, vector in value.items()
+        for layer, length, of in zip(vector.layers, vector.norms, vector.state_norms, strict=True)
+    )
+    return DetailTable(name, ("vector", "layer", "length", "share of the states"), rows, f"{len(value)} vectors")
+
+
 # ---- on a terminal -------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from steerlang.language.values import node_of
 
 from .axis_words import axis_words
 from .coefficient_words import coefficient_facts
-from .details import dictionary_detail, metric_detail, shift_detail
+from .details import dictionary_detail, metric_detail, vectors_detail
 from .edits import edit_table
 from .findings import (
     Artifact,
@@ -127,7 +127,7 @@ def _details(run: Finished) -> Iterator[DetailTable]:
     makers: list[tuple[str, Callable[[str, Any], DetailTable | None]]] = [
         ("metric", metric_detail),
         ("concepts", dictionary_detail),
-        ("vector", lambda name, v: shift_detail(name, v) if hasattr(v, "delta") else None),
+        ("vector", vectors_detail),
     ]
     for kind, detail in makers:
         for d in _results(run, kind):
@@ -185,12 +185,10 @@ def _samples(d: _Defined) -> list[SampleTable]:
 def _vectors(d: _Defined) -> list[VectorTable]:
     found: list[VectorTable] = []
     for labels, value in d.cells.items():
-        whole = _name(d.name, d.axes, labels)
-        if isinstance(value, dict):  # a list of vectors
-            found += [vector_table(f"{whole}[{one}]", v) for one, v in value.items()]
-        elif hasattr(value, "directions"):
+        if hasattr(value, "directions"):  # shifts and lists of vectors are tables of their own
             random = labels in d.nodes and is_random_vector(d.nodes[labels])
-            found.append(replace(vector_table(whole, value), random=random, description=d.description))
+            table = vector_table(_name(d.name, d.axes, labels), value)
+            found.append(replace(table, random=random, description=d.description))
     return found
 
 

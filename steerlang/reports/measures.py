@@ -17,6 +17,10 @@ _UNITS: Mapping[str, str] = {
     "metric.accuracy": "share of examples",
     "metric.normalized_accuracy": "ratio of accuracies",
     "metric.confidence": "probability",
+    "metric.ground_words": "share of own words",
+    "metric.ground_samples": "share of own samples",
+    "metric.dictionary_overlap": "share of words or samples",
+    "metric.correlation": "correlation",
 }
 
 

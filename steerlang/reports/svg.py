@@ -27,11 +27,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """A curve. `style` is that of a control (`base`, `told`, `random`), empty for what the chart is about."""
+    """A curve, or points that are not `joined`. `style` is that of a control (`base`, `told`, `random`), empty for what
+    the chart is about."""
 
     name: str
     points: tuple[Point, ...]
     style: str = ""
+    joined: bool = True
 
 
 @dataclass(frozen=True)
@@ -284,8 +286,9 @@ def _curve(series: Series, style: str, x: _Scale, y: _Scale) -> list[str]:
         upper = [f"{x(p.x)},{y(p.interval[1])}" for p in points if p.interval]
         lower = [f"{x(p.x)},{y(p.interval[0])}" for p in reversed(points) if p.interval]
         shapes.append(f'<polygon class="band {style}" points="{" ".join(upper + lower)}"/>')
-    line = " ".join(f"{x(p.x)},{y(p.y)}" for p in points)
-    shapes.append(f'<polyline class="line {style}" points="{line}"/>')
+    if series.joined:
+        line = " ".join(f"{x(p.x)},{y(p.y)}" for p in points)
+        shapes.append(f'<polyline class="line {style}" points="{line}"/>')
     for p in points:
         words = escape(f"{series.name}: {number(p.y)} at {number(p.x)}")
         shapes.append(f'<circle class="dot {style}" cx="{x(p.x)}" cy="{y(p.y)}" r="3"><title>{words}</title></circle>')

@@ -10,6 +10,7 @@ import pytest
 from sklearn.cluster import KMeans
 
 from steerlang.engine.payload import Payload
+from steerlang.reports.gathering import gather
 
 from .tiny import direct, make_project, program, run, states
 
@@ -128,6 +129,8 @@ concepts back  = whole - moved
 vector   one   = moved[1]
 vector   twice = 2 * moved
 metric   stats = shift_statistics(moved, measure = magnitude)
+metric   first = stats[1]
+metric   named = recovery(whole, from = dict, to = dict, measure = distance, as = shifted)["2"]
 """
     made = go(project, tmp_path, text)
     _, b = two
@@ -143,6 +146,10 @@ metric   stats = shift_statistics(moved, measure = magnitude)
     lengths = np.linalg.norm(means - u, axis=1)
     assert made["stats"].value == pytest.approx(lengths.mean(), rel=1e-4)
     assert made["stats"].table.column("magnitude") == pytest.approx(lengths.tolist(), rel=1e-4)
+    assert made["first"].value == made["stats"][1].value == pytest.approx(lengths[1], rel=1e-4)
+    assert made["named"].value == pytest.approx(lengths[2], rel=1e-4)
+    with pytest.raises(KeyError, match="0 to 2"):
+        made["stats"][3]
     assert made["stats"].table.column("count") == list(made["moved"].counts)
 
 
@@ -197,6 +204,19 @@ metric closest = near[alpha = best]
     assert made["won"].value == np.mean([g > 0 for g in table.column("distance_gain")])
     assert {"words", "samples"} <= set(table.columns)
     assert all(0 <= x <= 1 for x in table.column("words"))
+
+
+def test_the_strengths_of_a_sweep_are_one_step_of_each_kind(project: Path, tmp_path: Path) -> None:
+    text = """
+sweep alpha = [0.0, 0.25, 0.5, 0.75, 1.0]
+concepts retuned = decompose(after, k = 3, seed = 0)
+metric near = recovery(dict + alpha * moved, from = dict, to = retuned, on = m, top = 3)
+"""
+    steps = program(project, text, head=SETUP, cache=tmp_path).plan().plan.steps
+    counts = {s.operation: len(s.nodes) for s in steps}
+    assert len(steps) == len(counts) + 2  # two captures, and two dictionaries of different states
+    assert counts["shift.scaled"] == counts["concepts.shifted"] == counts["metric.recovery"] == 5
+    assert counts["metric.ground_words"] == 7
 
 
 def test_statistics_and_recovery_go_together(project: Path, tmp_path: Path) -> None:
@@ -277,6 +297,9 @@ def test_all_pairs_are_the_differences_written_by_hand(project: Path, tmp_path: 
     made = go(project, tmp_path, "vector all = pairs_of(dict)\nvector one = dict[2] - dict[0]")
     assert list(made["all"]) == ["0 to 1", "0 to 2", "1 to 0", "1 to 2", "2 to 0", "2 to 1"]
     np.testing.assert_array_equal(made["all"]["0 to 2"].directions, made["one"].directions)
+    (shown,) = [t for t in gather(made).details if t.name == "all"]
+    assert [row[0] for row in shown.rows] == list(made["all"])
+    assert [row[2] for row in shown.rows] == pytest.approx([float(v.norms[0]) for v in made["all"].values()])
     tables = made.program.compiled.tables
     assert tables["all"].cells[0].value[1].node is tables["one"].cells[0].value.node
 

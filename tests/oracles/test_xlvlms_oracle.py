@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from steerlang.kernels import concepts, shifts
+from steerlang.kernels.steering import add_masked
+from steerlang.models.scopes import AllTokens, FromToken, GeneratedTokens, PassView, TokenScope, Whole
 
 HERE = Path(__file__).parent / "xlvlms"
 Arrays = Mapping[str, NDArray[Any]]
@@ -125,3 +128,29 @@ def test_overlap_of_words_counts_sets() -> None:
     assert off.mean() == pytest.approx(1 / 12)
     assert given["metric"] == pytest.approx((1 / 3 + 1 / 2) / 12)
     np.testing.assert_allclose(np.diag(matrix), [1, 1, 0, 1])
+
+
+# The published `last` steers the last position of every pass, which is what ours calls generated; the published
+# `only_gen` leaves out the position that produces the first new token, so its first pass has no counterpart here.
+POLICIES: list[tuple[str, str, TokenScope]] = [
+    ("all", "prefill", AllTokens()),
+    ("all", "decode", AllTokens()),
+    ("last", "prefill", GeneratedTokens()),
+    ("last", "decode", GeneratedTokens()),
+    ("only_gen", "decode", GeneratedTokens()),
+    ("start2", "prefill", FromToken(2)),
+    ("start2", "decode", FromToken(2)),
+]
+
+
+@pytest.mark.parametrize(("policy", "phase", "scope"), POLICIES)
+def test_steered_tokens(oracle: Arrays, policy: str, phase: str, scope: TokenScope) -> None:
+    given = torch.from_numpy(oracle["steer_in"])
+    length = given.shape[1]
+    first = phase == "prefill"
+    h = given if first else given[:, :1]
+    positions = torch.arange(length)[None] if first else torch.tensor([[length]])
+    answer = scope.answer(PassView(positions, torch.tensor([[length]]), after_prompt=not first))
+    where = torch.ones(h.shape[:2]) if isinstance(answer, Whole) else answer.float()
+    found = add_masked(h, 1.5 * torch.from_numpy(oracle["coarse"]), where[..., None])
+    np.testing.assert_allclose(found.numpy(), oracle[f"steer_{policy}_{phase}"], atol=1e-5)

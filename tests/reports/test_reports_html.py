@@ -16,7 +16,15 @@ from reports_support import NASTY, background, findings, metric
 
 from steerlang.reports.curves import curves, sweep_axis
 from steerlang.reports.document import findings_document
-from steerlang.reports.findings import EditTable, Findings, MetricRow, MetricTable, SampleColumn, SampleTable
+from steerlang.reports.findings import (
+    DetailTable,
+    EditTable,
+    Findings,
+    MetricRow,
+    MetricTable,
+    SampleColumn,
+    SampleTable,
+)
 from steerlang.reports.html import page, write_page
 from steerlang.reports.svg import Point, Series, chart, ticks
 
@@ -207,3 +215,14 @@ def test_how_task_vectors_lie_is_a_folded_table_of_its_own() -> None:
     assert "<td>b</td>" in html
     assert "0.0153" in html
     assert "49.4%" in html
+
+
+def test_the_pairs_of_a_correlation_are_points_that_are_not_joined() -> None:
+    rows = ((0, 0.1, 1.0), (1, None, 2.0), (2, 0.3, 2.5), (3, 0.2, 1.5))
+    shown = page(replace(Findings("a.steer"), details=(DetailTable("together", ("number", "x", "y"), rows),)))
+    (drawn,) = re.findall(r"<svg.*?</svg>", shown, re.DOTALL)
+    assert drawn.count("<circle") == 3
+    assert "polyline" not in drawn
+    assert "pairs of together" in drawn
+    one = DetailTable("together", ("number", "x", "y"), rows[:1])
+    assert "<svg" not in page(replace(Findings("a.steer"), details=(one,)))
