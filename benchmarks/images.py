@@ -36,7 +36,7 @@ from steerlang.models.sites import RESIDUAL, points
 
 SAMPLES, ROUNDS = 2_000, 3
 SIDE, PATCH, TOKENS = 32, 8, 16
-DECODER = SMALL
+DECODER = Size("decoder", layers=12, width=128, vocabulary=SMALL.vocabulary)
 EYES = Size("eyes", layers=4, width=64, vocabulary=0)
 NEW_TOKENS = 12
 PASSES, GENERATION, SINGLES = 1.1, 1.1, 3.0

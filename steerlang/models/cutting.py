@@ -28,13 +28,11 @@ class Cut:
     """What a processor makes of a text beside an image of some size: tokens, and the rest of what it says of each.
 
     image  the tokens that stand for the image
-    told   the text of the prompt and the characters of its tokens; those of the image cover none
     """
 
     ids: tuple[int, ...]
     types: tuple[tuple[str, tuple[int, ...]], ...]
     image: tuple[int, ...]
-    told: TokenisedItem
 
 
 def cut(processor: Any, texts: Sequence[str], image: Any, special: bool, image_id: int) -> list[Cut]:
@@ -48,18 +46,18 @@ def cut(processor: Any, texts: Sequence[str], image: Any, special: bool, image_i
             for ids, types in _several(processor, list(texts[start : start + _AT_ONCE]), image, special):
                 if not ids:
                     raise NoTokens(len(found))
-                found.append(_cut(processor, ids, types, image_id))
+                found.append(_cut(ids, types, image_id))
     return found
 
 
-def _cut(processor: Any, ids: tuple[int, ...], types: Mapping[str, tuple[int, ...]], image_id: int) -> Cut:
+def _cut(ids: tuple[int, ...], types: Mapping[str, tuple[int, ...]], image_id: int) -> Cut:
     image = tuple(at for at, i in enumerate(ids) if i == image_id)
     if not image:
         raise ImageTokens(
             "the processor leaves no place for the image in the prompt",
             "its chat template must write the place of an image; or write it into the prompt yourself",
         )
-    return Cut(ids, tuple(types.items()), image, _told(processor.tokenizer, ids, frozenset(image)))
+    return Cut(ids, tuple(types.items()), image)
 
 
 Said = tuple[tuple[int, ...], dict[str, tuple[int, ...]]]
@@ -139,7 +137,9 @@ def _one_image(processor: Any) -> Iterator[None]:
         processor.image_processor = own
 
 
-def _told(tokenizer: Any, ids: tuple[int, ...], image: frozenset[int]) -> TokenisedItem:
+def told(tokenizer: Any, made: Cut) -> TokenisedItem:
+    """The text of a prompt and the characters of its tokens; those of the image cover none."""
+    ids, image = made.ids, frozenset(made.image)
     others = [at for at in range(len(ids)) if at not in image]
     plain = spelled(tokenizer, [ids[at] for at in others])
     assert plain.offsets is not None

@@ -7,13 +7,13 @@ not made ready again for the next pass, model or sweep.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from steerlang.models.cutting import OWN, Cut, called, cut
+from steerlang.models.cutting import OWN, Cut, called, cut, told
 from steerlang.models.errors import BadImage, ImageTokens
 from steerlang.models.pictures import picture, size_of
 from steerlang.models.tokens import Picture, TokenisedItem
@@ -48,11 +48,15 @@ class Eyes:
     fingerprint: str = ""
     budget: int = _BUDGET
     _cuts: dict[tuple[str, tuple[int, int], bool], Cut] = field(default_factory=dict, repr=False)
+    _told: dict[tuple[int, ...], TokenisedItem] = field(default_factory=dict, repr=False)
     _kept: dict[str, Inputs] = field(default_factory=dict, repr=False)
     _bytes: int = 0
 
-    def items(self, rows: Sequence[Shown]) -> list[TokenisedItem]:
-        """Each prompt as tokens. Raises BadImage (with the row), ImageTokens, NoTokens."""
+    def items(self, rows: Sequence[Shown], by_text: bool = True) -> list[TokenisedItem]:
+        """Each prompt as tokens; ``by_text``: with the characters they cover, which selectors by text look at.
+
+        Raises BadImage (with the row), ImageTokens, NoTokens.
+        """
         sizes = [size_of(row.path, row.place) for row in rows]
         missing: dict[tuple[tuple[int, int], bool], dict[str, Shown]] = {}
         for row, size in zip(rows, sizes, strict=True):
@@ -63,7 +67,7 @@ class Eyes:
             image = _read(first.path, first.place)
             made = cut(self.processor, list(several), image, special, self.image_id)
             self._cuts |= {(text, size, special): one for text, one in zip(several, made, strict=True)}
-        return [self._item(row, size) for row, size in zip(rows, sizes, strict=True)]
+        return [self._item(row, size, by_text) for row, size in zip(rows, sizes, strict=True)]
 
     def pixels(self, items: Sequence[TokenisedItem]) -> list[Inputs]:
         """What the processor makes of the image of each item, on the CPU; each has a batch's first dimension.
@@ -85,18 +89,24 @@ class Eyes:
                 self._keep(path, made)
         return [found[one.path] for one in pictures]
 
-    def _item(self, row: Shown, size: tuple[int, int]) -> TokenisedItem:
+    def _item(self, row: Shown, size: tuple[int, int], by_text: bool) -> TokenisedItem:
         found = self._cuts[(row.text, size, row.special)]
-        one, told = Picture(row.path, row.place, row.text, size, found.types), found.told
-        return TokenisedItem(found.ids, told.text, told.offsets, told.specials, picture=one, image=found.image)
+        one = Picture(row.path, row.place, row.text, size, found.types)
+        if not by_text:
+            return TokenisedItem(found.ids, picture=one, image=found.image)
+        spelt = self._told.get(found.ids)
+        if spelt is None:
+            spelt = self._told[found.ids] = told(self.processor.tokenizer, found)
+        return replace(spelt, picture=one, image=found.image)
 
     def _made(self, several: Sequence[TokenisedItem]) -> list[Inputs]:
         """Images of one size, ready. Each has an equal share of what the processor returns for all."""
         pictures = [picture_of(item) for item in several]
         images = [_read(one.path, one.place) for one in pictures]
         count = len(several)
-        # One text for all: nothing is padded, and what becomes of an image does not depend on it.
-        made = called(self.processor, [pictures[0].text] * count, images, True, return_tensors="pt")
+        # The shortest text there is for all: nothing is padded, and what becomes of an image does not depend on it.
+        text = getattr(self.processor, "image_token", None) or pictures[0].text
+        made = called(self.processor, [str(text)] * count, images, True, return_tensors="pt")
         ids = made["input_ids"]
         tensors = {name: t for name, t in made.items() if name not in OWN and isinstance(t, Tensor)}
         rest = {name: t for name, t in tensors.items() if t.shape != ids.shape}  # others are said of tokens
@@ -104,7 +114,8 @@ class Eyes:
             return [self._made([item])[0] for item in several]
         for item, row in zip(several, ids, strict=True):
             _same_tokens(item, int((row == self.image_id).sum()))
-        return [{name: tensor.chunk(count)[i].clone() for name, tensor in rest.items()} for i in range(count)]
+        shares = {name: tensor.chunk(count) for name, tensor in rest.items()}
+        return [{name: parts[i].clone() for name, parts in shares.items()} for i in range(count)]
 
     def _keep(self, path: str, made: Inputs) -> None:
         size = sum(tensor.nbytes for tensor in made.values())
