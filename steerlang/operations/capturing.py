@@ -48,7 +48,8 @@ def _pass(tasks: Sequence[Task], context: Context, resources: Resources) -> Iter
     loaded = resources.model(base, tasks[0].value)
     unique: dict[_Same, int] = {}
     items: list[TokenisedItem] = []
-    wanted = [_unique(_items(task, loaded), unique, items) for task in tasks]
+    by_text = any(isinstance(action.tokens, AtText) for action in recipe) or any(_by_text(task) for task in tasks)
+    wanted = [_unique(_items(task, loaded, by_text), unique, items) for task in tasks]
     requests, drafts = [], []
     for number, (task, indices) in enumerate(zip(tasks, wanted, strict=True)):
         request, states = _request(task, indices, loaded, items, context, number)
@@ -91,7 +92,12 @@ def _begin(overlay: Overlay, loaded: LoadedModel, items: Sequence[TokenisedItem]
     overlay.begin(prompt_lengths=[items[i].prompt or len(items[i]) for i in batch], marks=marks)
 
 
-def _items(task: Task, loaded: LoadedModel) -> list[TokenisedItem]:
+def _by_text(task: Task) -> bool:
+    options: Any = task.node.options
+    return options["tokens"]["select"] in ("at", "predicting", "before")
+
+
+def _items(task: Task, loaded: LoadedModel, by_text: bool) -> list[TokenisedItem]:
     given = task.value(task.node.inputs[1])
     if given.kind == "samples":
         items = _replies(given, loaded, task.node.inputs[1])
@@ -99,7 +105,7 @@ def _items(task: Task, loaded: LoadedModel) -> list[TokenisedItem]:
         items = with_references(loaded, given.rows, task.node.inputs[1])
     else:
         role = str(task.node.options["role"])
-        items = items_of(loaded, given.rows, task.node.inputs[1], role, answer=False)
+        items = items_of(loaded, given.rows, task.node.inputs[1], role, answer=False, by_text=by_text)
     within(loaded.model, items)
     return items
 

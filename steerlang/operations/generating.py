@@ -14,6 +14,7 @@ from steerlang.models.actions import Recipe
 from steerlang.models.generation import Generated, Sampling, generate
 from steerlang.models.loading import LoadedModel
 from steerlang.models.prompts import without_text
+from steerlang.models.scopes import AtText
 from steerlang.models.scoring import ScoredText, gates_opened
 from steerlang.models.tokens import TokenisedItem, tokenise
 
@@ -43,7 +44,8 @@ def _together(tasks: Sequence[Task], context: Context, resources: Resources) -> 
         recipes.append(recipe)
     loaded = resources.model(base, tasks[0].value)
     rows = tasks[0].value(tasks[0].node.inputs[1]).rows
-    prompts = items_of(loaded, rows, tasks[0].node.inputs[1], answer=True)
+    by_text = any(isinstance(action.tokens, AtText) for recipe in recipes for action in recipe)
+    prompts = items_of(loaded, rows, tasks[0].node.inputs[1], answer=True, by_text=by_text)
     options: Any = tasks[0].node.options
     within(loaded.model, prompts, options["max_new_tokens"])
     count = len(prompts)

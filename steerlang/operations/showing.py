@@ -23,11 +23,13 @@ from .rendering import tokenised
 
 
 def items_of(
-    loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node, role: str = "text", *, answer: bool
-) -> list[TokenisedItem]:
-    """Rows as tokens, with images or without; `data` is the node of the rows, and `answer` as in `tokenised`."""
+    loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node, role: str = "text", *, answer: bool,
+    by_text: bool = True,
+) -> list[TokenisedItem]:  # fmt: skip
+    """Rows as tokens, with images or without; `data` is the node of the rows, `answer` as in `tokenised`, and `by_text`
+    whether tokens will be looked for by the text they cover."""
     if has_images(rows):
-        return shown(loaded, rows, data)
+        return shown(loaded, rows, data, by_text)
     return tokenised(loaded.tokenizer, rows, role, answer)
 
 
@@ -36,10 +38,12 @@ def has_images(rows: Sequence[dict[str, Any]]) -> bool:
     return bool(rows) and "image" in rows[0]
 
 
-def shown(loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node) -> list[TokenisedItem]:
+def shown(
+    loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node, by_text: bool = False
+) -> list[TokenisedItem]:
     """Prompts with images as tokens; the model is to answer next. `data` is the node of the rows."""
     eyes = eyes_of(loaded)
-    return eyes.items([_shown(eyes, row, data) for row in rows])
+    return eyes.items([_shown(eyes, row, data) for row in rows], by_text)
 
 
 def replied(loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node) -> list[TokenisedItem]:
@@ -52,7 +56,7 @@ def replied(loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node) -> 
 
 def with_references(loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node) -> list[TokenisedItem]:
     """Prompts, each followed by the first of its references as if the model had written it."""
-    prompts = items_of(loaded, rows, data, answer=True)
+    prompts = items_of(loaded, rows, data, answer=True, by_text=False)
     texts = [str(row["references"][0]) for row in rows]
     return [
         _followed(loaded, prompt, _continuing(loaded.tokenizer, prompt.ids, text))
