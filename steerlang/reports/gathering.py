@@ -15,6 +15,7 @@ from steerlang.language.modules import Symbol
 from steerlang.language.values import node_of
 
 from .axis_words import axis_words
+from .boards import boards_of
 from .coefficient_words import coefficient_facts
 from .details import dictionary_detail, metric_detail, shift_detail
 from .edits import edit_table
@@ -79,6 +80,7 @@ def gather(run: Finished) -> Findings:
         tally=_tally(run),
         edits=tuple(edit_table(name, receipt) for name, receipt in run.weights().items()),
         details=tuple(_details(run)),
+        boards=boards_of(list(_results(run, "metric"))),
         chosen=tuple(run.chosen()),
     )
 
