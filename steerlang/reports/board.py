@@ -1,4 +1,4 @@
-"""A board of concepts as plain values: for each concept its words and samples, dictionaries side by side."""
+"""Pictures of concepts as plain values: their words and samples, dictionaries side by side; correlations as points."""
 
 from __future__ import annotations
 
@@ -36,3 +36,15 @@ class Board:
     rows: tuple[tuple[ShownConcept | None, ...], ...]
     notes: tuple[str, ...] = ()
     matched: bool = False
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """A correlation: its value and what it is called, the two metrics, and their numbers pair by pair."""
+
+    name: str
+    value: float
+    kind: str
+    x_name: str
+    y_name: str
+    points: tuple[tuple[str, float, float], ...]

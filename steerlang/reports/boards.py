@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from steerlang.graph.node import Node
 
 from .board import Board, ShownConcept, ShownSample
+from .defined import Defined
 from .findings import Labels, point_text
 from .thumbnails import thumbnail
 
@@ -17,22 +18,6 @@ MOST_SAMPLES = 8
 # Operations that leave the concepts of a dictionary what they are.
 _SAME_CONCEPTS = frozenset({"concepts.project"})
 _AXIS = "concepts"
-
-
-class Defined(Protocol):
-    """A metric that was defined, with its results and the nodes behind them, by their labels."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def axes(self) -> tuple[str, ...]: ...
-
-    @property
-    def cells(self) -> Mapping[Labels, Any]: ...
-
-    @property
-    def nodes(self) -> Mapping[Labels, Node]: ...
 
 
 @dataclass(frozen=True)

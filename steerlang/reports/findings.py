@@ -9,7 +9,7 @@ from typing import Any
 
 from steerlang.language.types import LISTED
 
-from .board import Board
+from .board import Board, Scatter
 from .gains import Gain
 from .origins import Origin
 
@@ -202,6 +202,7 @@ class Findings:
     edits: Sequence[EditTable] = ()
     details: Sequence[DetailTable] = ()
     boards: Sequence[Board] = ()
+    scatters: Sequence[Scatter] = ()
     chosen: Sequence[tuple[str, str]] = ()  # definitions that are points of a sweep, and the point: `best`, `s = 0.1`
 
 

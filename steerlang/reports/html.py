@@ -17,6 +17,7 @@ from .html_metrics import metrics
 from .html_parts import Page, section
 from .html_program import graph, program
 from .html_samples import samples
+from .html_scatters import scatters
 from .html_tables import tables
 from .html_vectors import vectors
 from .style import CSS
@@ -33,6 +34,7 @@ SECTIONS: tuple[tuple[str, Callable[[Page], str]], ...] = (
     ("Errors and warnings", short.told),
     ("Metrics", metrics),
     ("Concepts", boards),
+    ("Correlations", scatters),
     ("Samples", samples),
     ("Tables", tables),
     ("Vectors", vectors),
