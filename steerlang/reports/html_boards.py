@@ -5,9 +5,10 @@ from __future__ import annotations
 from html import escape
 
 from .board import Board, ShownConcept, ShownSample
-from .html_parts import Page, base_name, named
+from .html_parts import Page, base_name, named, plural
 
 _MOST_TEXTS = 4
+_MOST_ROWS = 40  # with images, so many rows of three dictionaries are some 3 MB
 
 
 def boards(page: Page) -> str:
@@ -16,7 +17,9 @@ def boards(page: Page) -> str:
 
 def _board(page: Page, board: Board) -> str:
     heads = "".join(f'<th scope="col">{_called(page, column)}</th>' for column in board.columns)
-    rows = "\n".join(_row(board, i) for i in range(len(board.rows)))
+    rows = "\n".join(_row(board, i) for i in range(min(len(board.rows), _MOST_ROWS)))
+    left = len(board.rows) - _MOST_ROWS
+    cut = f'\n<p class="soft">{plural(left, "more concept")}</p>' if left > 0 else ""
     about = "Each row is a concept; matched concepts of another model stand beside it." if board.matched else (
         "Each row is a concept; dictionaries that were made apart stand beside each other by number alone."
         if len(board.columns) > 1 else "Each row is a concept."
@@ -24,7 +27,7 @@ def _board(page: Page, board: Board) -> str:
     return (
         f'<h3>{named(page, base_name(board.name))}</h3>\n<p class="soft about">{about}</p>\n'
         f'<div class="wide"><table class="board">\n<thead><tr><th scope="col">concept</th>{heads}</tr></thead>\n'
-        f"<tbody>\n{rows}\n</tbody></table></div>"
+        f"<tbody>\n{rows}\n</tbody></table></div>{cut}"
     )
 
 
