@@ -147,6 +147,7 @@ NO_SUCH_ENTRY = _error("SL581", "no-such-entry", "a number is asked of a metric 
 NOT_THE_SAME_ROWS = _error("SL582", "not-the-same-rows", "two results go together row by row, and are of other rows")
 BAD_WORD_CLASSES = _error("SL583", "bad-word-classes", "a file holds no classes of words")
 NO_CANDIDATE = _error("SL584", "no-candidate", "none of the vectors that were judged may be chosen")
+NOTHING_TO_DRAW = _error("SL585", "nothing-to-draw", "a picture is asked for of what the program does not find")
 
 # SL6xx imports, parameters, edition
 IMPORT_CYCLE = _error("SL601", "import-cycle", "files import each other in a circle")

@@ -175,7 +175,7 @@ FUNCTIONS = (
         "yaml",
         "words by class, from a YAML or JSON file: names of classes, each with a list of words or phrases",
         "sources",
-        (Parameter("path", Text(), "the file, relative to the program"),),
+        (Parameter("path", Text(holds="file"), "the file, relative to the program"),),
         (),
         WORD_CLASSES,
         _yaml,

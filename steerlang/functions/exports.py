@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from steerlang.diagnostics import codes, error
@@ -82,6 +83,19 @@ def _coefficients(call: Call, low: Lowering) -> Any:
 def _html(call: Call, low: Lowering) -> Any:
     path = _path(call, low)
     return POISON if path is None else ReportValue(path, {"title": call["title"]}, call.span)
+
+
+_PICTURES = (".png", ".svg", ".pdf")
+
+
+def _concept_board(call: Call, low: Lowering) -> Any:
+    path = _path(call, low)
+    if path is not None and os.path.splitext(path)[1] not in _PICTURES:
+        endings = ", ".join(f"`{e}`" for e in _PICTURES)
+        message = f"`{call['to']}` is no kind of picture that can be drawn"
+        low.report(error(codes.ARGUMENT_TYPE, call.where("to"), message, help=f"let its name end in one of {endings}"))
+        return POISON
+    return POISON if path is None else ReportValue(path, {}, call.span, "concepts")
 
 
 def _checkpoint(call: Call, low: Lowering) -> Any:
@@ -224,5 +238,14 @@ FUNCTIONS = (
         ),
         REPORT,
         _html,
+    ),
+    Function(
+        "concept_board",
+        "a picture of concepts: words, and images or texts that activate each most, dictionaries side by side",
+        "exports",
+        (),
+        (TO,),
+        REPORT,
+        _concept_board,
     ),
 )

@@ -53,7 +53,7 @@ def _classifier_rate(call: Call, low: Lowering) -> Any:
         return POISON
     texts = low.node("samples.replies", {}, (samples.node,), "rows")
     logits = low.node("classify", {}, (by.node, texts), "logits", group=f"classify:{by.base.key}")
-    node = low.node("metric.classifier_rate", {"label": call["label"]}, (logits, texts, samples.node), "metric")
+    node = low.node("metric.classifier_rate", {"label": call["label"]}, (samples.node, logits, texts), "metric")
     return MetricValue(node, samples.prompts)
 
 

@@ -337,9 +337,12 @@ class ExportValue:
 
 @dataclass(frozen=True, eq=False)
 class ReportValue:
+    """A file on all that a run found: a `page`, or a picture of its `concepts`."""
+
     path: str
     options: Mapping[str, Json]
     span: Span
+    form: str = "page"
 
 
 def node_of(value: object) -> Node | None:

@@ -66,7 +66,7 @@ def _replies(task: Task, _: Context) -> Payload:
 
 def _classifier_rate(task: Task, _: Context) -> Payload:
     """The share of replies that a classifier gives a label; those without words have none."""
-    logits, texts, samples = inputs(task)
+    samples, logits, texts = inputs(task)
     names: Any = logits.meta["names"]
     chosen = logits.tensors["logits"].argmax(axis=1)
     own = {int(row["id"]) for row, c in zip(texts.rows, chosen, strict=True) if names[c] == task.node.options["label"]}

@@ -9,6 +9,7 @@ from typing import Any
 
 from steerlang.language.types import LISTED
 
+from .board import Board, Scatter
 from .gains import Gain
 from .origins import Origin
 
@@ -200,6 +201,8 @@ class Findings:
     tally: Tally = Tally()
     edits: Sequence[EditTable] = ()
     details: Sequence[DetailTable] = ()
+    boards: Sequence[Board] = ()
+    scatters: Sequence[Scatter] = ()
     chosen: Sequence[tuple[str, str]] = ()  # definitions that are points of a sweep, and the point: `best`, `s = 0.1`
 
 

@@ -15,6 +15,7 @@ from steerlang.language.modules import Symbol
 from steerlang.language.values import node_of
 
 from .axis_words import axis_words
+from .boards import boards_of
 from .coefficient_words import coefficient_facts
 from .details import dictionary_detail, metric_detail, vectors_detail
 from .edits import edit_table
@@ -37,6 +38,7 @@ from .findings import (
 from .gains import Measured, gain
 from .measures import unit_of
 from .origins import EDITED, UNSTEERED, Origin, is_random_vector, origin_of
+from .scatters import scatters_of
 
 # How parts of a vector's method are called; `of` are the keys of the vectors it was made of.
 _METHOD = {"name": "method", "of": "made of"}
@@ -79,6 +81,8 @@ def gather(run: Finished) -> Findings:
         tally=_tally(run),
         edits=tuple(edit_table(name, receipt) for name, receipt in run.weights().items()),
         details=tuple(_details(run)),
+        boards=boards_of(list(_results(run, "metric"))),
+        scatters=scatters_of(list(_results(run, "metric"))),
         chosen=tuple(run.chosen()),
     )
 

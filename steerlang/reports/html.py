@@ -12,16 +12,18 @@ from pathlib import Path
 from . import html_sections as short
 from .background import Background
 from .findings import Findings
+from .html_boards import boards
 from .html_metrics import metrics
 from .html_parts import Page, section
 from .html_program import graph, program
 from .html_samples import samples
+from .html_scatters import scatters
 from .html_tables import tables
 from .html_vectors import vectors
 from .style import CSS
 
 # Nothing on the page may load or run anything, whatever slips into it.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 # Characters that HTML has no place for, from replies and names.
 _FORBIDDEN = dict.fromkeys((*range(9), 11, *range(14, 32), *range(127, 160), 65534, 65535), "�")
 
@@ -31,6 +33,8 @@ SECTIONS: tuple[tuple[str, Callable[[Page], str]], ...] = (
     ("Expectations", short.expectations),
     ("Errors and warnings", short.told),
     ("Metrics", metrics),
+    ("Concepts", boards),
+    ("Correlations", scatters),
     ("Samples", samples),
     ("Tables", tables),
     ("Vectors", vectors),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from .details import are_numbers, cell, is_numeric
 from .findings import DetailTable
 from .html_parts import Page, base_name, grid, heading, plural
-from .svg import Point, Series, chart
 
 MOST_ROWS = 200
 
@@ -30,12 +29,4 @@ def _table(table: DetailTable) -> str:
     rows = [[cell(row[i]) for i in shown] for row in table.rows[:MOST_ROWS]]
     left = len(table.rows) - MOST_ROWS
     cut = f'<p class="soft">{plural(left, "more row")}: `--format json` gives all</p>' if left > 0 else ""
-    return _scatter(table) + grid(heads, rows, numeric) + cut
-
-
-def _scatter(table: DetailTable) -> str:
-    """The pairs of a correlation as points."""
-    if table.columns[-2:] != ("x", "y"):
-        return ""
-    points = tuple(Point(x, y) for *_, x, y in table.rows if x is not None and y is not None)
-    return chart([Series("number", points, joined=False)], f"pairs of {table.name}", "x", "y")
+    return grid(heads, rows, numeric) + cut

@@ -21,12 +21,26 @@ _UNITS: Mapping[str, str] = {
     "metric.ground_samples": "share of own samples",
     "metric.dictionary_overlap": "share of words or samples",
     "metric.correlation": "correlation",
+    "metric.vqa_accuracy": "agreement",
+    "metric.answer_counts": "replies",
+    "metric.answer_type_counts": "replies",
+    "metric.keyword_counts": "replies",
+    "metric.changed_rate": "share of replies",
+    "metric.cider": "CIDEr",
+    "metric.bleu": "BLEU",
+    "metric.rouge": "F-measure",
+    "metric.clip_score": "CLIPScore",
+    "metric.text_similarity": "cosine",
+    "metric.classifier_rate": "share of replies",
+    "metric.count_gap": "replies",
 }
+# Metrics of metrics in the unit of those.
+_KEEPING = frozenset({"metric.extreme", "metric.entry", "metric.difference"})
 
 
 def unit_of(metric: Node) -> str:
     """The unit of a metric; of arithmetic that of its operands where all have the same, and it keeps it. Else empty."""
-    if metric.operation == "metric.extreme" or _keeps_unit(metric):
+    if metric.operation in _KEEPING or _keeps_unit(metric):
         units = {unit_of(i) for i in metric.inputs}
         return units.pop() if len(units) == 1 else ""
     return _UNITS.get(metric.operation, "")

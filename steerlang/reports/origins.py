@@ -50,8 +50,8 @@ def origin_of(result: Node) -> Origin | None:
 
 
 def _model_and_measure(result: Node) -> tuple[Node, Any] | None:
-    """Arithmetic of numbers that are all of one model is of that model, too."""
-    if result.operation == "metric.arithmetic":
+    """Arithmetic of numbers that are all of one model is of that model, too; so is one number of several."""
+    if result.operation in ("metric.arithmetic", "metric.entry"):
         found = [_model_and_measure(i) for i in result.inputs]
         parts = [f for f in found if f is not None]
         if len(parts) < len(found) or len({model.key for model, _ in parts}) != 1:

@@ -56,6 +56,11 @@ table.beside td:first-child, table.beside th:first-child { color: var(--soft); }
 table.below th { font-weight: 400; white-space: nowrap; color: var(--soft); }
 table.below .prompt th { padding-top: 1rem; white-space: pre-wrap; overflow-wrap: anywhere; color: var(--ink);
   border-bottom-width: 2px; } table.below td { width: 100%; }
+table.board td { min-width: 11rem; max-width: 22rem; } table.board th[scope="row"] { font-weight: 400; max-width: 9rem;
+  font-size: .8rem; line-height: 1.35; } .board .number { display: block; font: 600 1rem/1.3 system-ui, sans-serif; }
+.board .words { margin: 0 0 .4rem; } .board ul { margin: 0; padding-left: 1.1rem; font-size: .875rem; }
+.thumbs { display: flex; flex-wrap: wrap; gap: 4px; } .thumbs img { width: 56px; height: 56px; object-fit: cover;
+  border-radius: 3px; background: var(--sheet); image-rendering: auto; display: block; }
 ins { text-decoration: none; background: var(--new); border-radius: 3px; padding: .05em .1em; }
 del { text-decoration: none; background: var(--gone); border-radius: 3px; padding: .05em .1em; }
 ul.told { padding: 0; list-style: none; } ul.told li { padding: .3rem 0; }

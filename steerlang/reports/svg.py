@@ -18,11 +18,12 @@ COLORS = 8  # classes c0 … c7 in the page's style
 
 @dataclass(frozen=True)
 class Point:
-    """A measured number at `x`, with its interval."""
+    """A measured number at `x`, with its interval, and a name where points have one."""
 
     x: float
     y: float
     interval: tuple[float, float] | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def chart(
     xs = [p.x for s in drawn for p in s.points]
     ys = [y for s in drawn for p in s.points for y in (p.y, *(p.interval or ()))] + [level.value for level in levels]
     styles = _styles(drawn)
-    x = _Scale(*_spread(min(xs), max(xs), 0), LEFT, WIDTH - RIGHT)
+    # Loose points lie off the edge, and have names beside them.
+    x = _Scale(*_spread(min(xs), max(xs), 0.06 if any(not s.joined for s in drawn) else 0), LEFT, WIDTH - RIGHT)
     y = _scale(ys, HEIGHT - BOTTOM, TOP)
     parts = [
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
@@ -221,7 +223,7 @@ def legend(keys: Sequence[tuple[str, str]]) -> str:
 
 def _finite(points: Sequence[Point]) -> tuple[Point, ...]:
     kept = (p for p in points if _can_be_drawn(p.x) and _can_be_drawn(p.y))
-    whole = (p if p.interval is None or all(map(_can_be_drawn, p.interval)) else Point(p.x, p.y) for p in kept)
+    whole = (p if all(map(_can_be_drawn, p.interval or ())) else replace(p, interval=None) for p in kept)
     return tuple(sorted(whole, key=lambda p: p.x))
 
 
@@ -281,6 +283,8 @@ def _tick(value: float) -> str:
 
 def _curve(series: Series, style: str, x: _Scale, y: _Scale) -> list[str]:
     points = series.points
+    if not series.joined:
+        return [_loose(p, style, x, y) for p in points]
     shapes = []
     if all(p.interval for p in points):
         upper = [f"{x(p.x)},{y(p.interval[1])}" for p in points if p.interval]
@@ -293,3 +297,10 @@ def _curve(series: Series, style: str, x: _Scale, y: _Scale) -> list[str]:
         words = escape(f"{series.name}: {number(p.y)} at {number(p.x)}")
         shapes.append(f'<circle class="dot {style}" cx="{x(p.x)}" cy="{y(p.y)}" r="3"><title>{words}</title></circle>')
     return shapes
+
+
+def _loose(point: Point, style: str, x: _Scale, y: _Scale) -> str:
+    words = escape(f"{point.name}: {number(point.y)} at {number(point.x)}")
+    dot = f'<circle class="dot {style}" cx="{x(point.x)}" cy="{y(point.y)}" r="4"><title>{words}</title></circle>'
+    beside = f'x="{float(x(point.x)) + 8:.1f}" y="{y(point.y)}" dominant-baseline="middle"'
+    return f"{dot}<text {beside}>{escape(point.name)}</text>" if point.name else dot

@@ -16,6 +16,7 @@ from reports_support import NASTY, background, findings, metric
 
 from steerlang.reports.curves import curves, sweep_axis
 from steerlang.reports.document import findings_document
+from steerlang.reports.board import Scatter
 from steerlang.reports.findings import (
     DetailTable,
     EditTable,
@@ -218,11 +219,11 @@ def test_how_task_vectors_lie_is_a_folded_table_of_its_own() -> None:
 
 
 def test_the_pairs_of_a_correlation_are_points_that_are_not_joined() -> None:
-    rows = ((0, 0.1, 1.0), (1, None, 2.0), (2, 0.3, 2.5), (3, 0.2, 1.5))
-    shown = page(replace(Findings("a.steer"), details=(DetailTable("together", ("number", "x", "y"), rows),)))
+    points = (("0", 0.1, 1.0), ("2", 0.3, 2.5), ("3", 0.2, 1.5))
+    scatter = Scatter("together", 0.5, "spearman", "consistency", "recovery", points)
+    shown = page(replace(Findings("a.steer"), scatters=(scatter,)))
     (drawn,) = re.findall(r"<svg.*?</svg>", shown, re.DOTALL)
     assert drawn.count("<circle") == 3
     assert "polyline" not in drawn
-    assert "pairs of together" in drawn
-    one = DetailTable("together", ("number", "x", "y"), rows[:1])
-    assert "<svg" not in page(replace(Findings("a.steer"), details=(one,)))
+    assert "spearman 0.5 over 3 pairs" in drawn
+    assert "consistency" in drawn
