@@ -68,6 +68,7 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(text: str, page: Any, config: Any, files: Any) -> str:
     """The text without what is said to tests, its links as they are in the site."""
     uri = page.file.src_uri
+    text = f"{text}\n[All messages](../errors.md)\n" if uri.startswith("errors/") else text
     place = ROOT / Path(uri).relative_to(BESIDE) if uri.startswith(f"{BESIDE}/") else DOCS / uri
     return _outside_fences(_SAID.sub("", text), lambda part: _codes(_relinked(part, place.parent, uri), uri))
 
