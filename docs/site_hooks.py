@@ -19,6 +19,7 @@ from mkdocs.structure.files import File
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 FOLDERS = ("methods", "guides")  # whose pages stand under the tab of their name
+LEFT_OUT = {"node_modules", "__pycache__", "build"}  # of what a folder holds
 BESIDE = "repository"  # where files from outside `docs/` lie in the site
 
 _FENCED = re.compile(r"^( *)(```+|~~~+).*?^\1\2\s*$", re.MULTILINE | re.DOTALL)
@@ -28,7 +29,7 @@ _CODE = re.compile(r"(?<!\[)`(SL\d{3})`(?!\])")
 _CELL = re.compile(r"<(td|th)\b.*?</\1>", re.DOTALL)
 _ADDRESS = re.compile(r"[a-z]+:|#|//")
 # Shown as pages, as code of this language.
-_SHOWN = {".steer": "steer", ".lark": "text", ".yml": "yaml", ".toml": "toml"}
+_SHOWN = {".steer": "steer", ".lark": "text", ".yml": "yaml", ".toml": "toml", ".lua": "lua", ".el": "emacs-lisp"}
 
 
 def on_config(config: Any) -> Any:
@@ -58,14 +59,16 @@ def on_files(files: Any, config: Any) -> Any:
                 continue
             seen.add(target)
             files.append(_generated(target, config))
-            if target.suffix == ".md":
-                waiting.append(target)
+            text = _text_of(target)
+            if text.suffix == ".md" and text.exists():
+                waiting.append(text)
     return files
 
 
 def on_page_markdown(text: str, page: Any, config: Any, files: Any) -> str:
     """The text without what is said to tests, its links as they are in the site."""
     uri = page.file.src_uri
+    text = f"{text}\n[All messages](../errors.md)\n" if uri.startswith("errors/") else text
     place = ROOT / Path(uri).relative_to(BESIDE) if uri.startswith(f"{BESIDE}/") else DOCS / uri
     return _outside_fences(_SAID.sub("", text), lambda part: _codes(_relinked(part, place.parent, uri), uri))
 
@@ -83,7 +86,12 @@ def _targets(text: str, folder: Path) -> Iterator[Path]:
 
 
 def _outside(target: Path) -> bool:
-    return target.is_file() and ROOT in target.parents and DOCS not in target.parents
+    return target.exists() and ROOT in target.parents and DOCS not in (target, *target.parents)
+
+
+def _text_of(target: Path) -> Path:
+    """The file whose text stands for a target: of a folder its README."""
+    return target / "README.md" if target.is_dir() else target
 
 
 def uri_of(target: Path) -> str:
@@ -91,6 +99,8 @@ def uri_of(target: Path) -> str:
     if DOCS in target.parents:
         return target.relative_to(DOCS).as_posix()
     name = f"{BESIDE}/{target.relative_to(ROOT).as_posix()}".replace("/.", "/")  # hidden files are left out of sites
+    if target.is_dir():
+        return f"{name}/README.md"
     return f"{name}.md" if target.suffix in _SHOWN else name
 
 
@@ -99,7 +109,19 @@ def _generated(target: Path, config: Any) -> File:
     if target.suffix in _SHOWN:
         content = f"# {target.relative_to(ROOT).as_posix()}\n\n{fenced(target)}"
         return File.generated(config, uri, content=content)
+    if target.is_dir():
+        return File.generated(config, uri, content=_folder_page(target))
     return File.generated(config, uri, abs_src_path=str(target))
+
+
+def _folder_page(folder: Path) -> str:
+    """The README of a folder, or else the names of its files."""
+    readme = _text_of(folder)
+    if readme.exists():
+        return readme.read_text(encoding="utf-8")
+    shown = (p for p in sorted(folder.rglob("*")) if p.is_file() and not LEFT_OUT & set(p.parts))
+    names = [f"- `{p.relative_to(folder).as_posix()}`" for p in shown]
+    return "\n".join([f"# {folder.relative_to(ROOT).as_posix()}", "", *names, ""])
 
 
 def fenced(target: Path) -> str:
@@ -120,7 +142,8 @@ def _relinked(text: str, folder: Path, uri: str) -> str:
     def link(match: re.Match[str]) -> str:
         path, hash, anchor = match.group().partition("#")
         target = (folder / path).resolve()
-        if _ADDRESS.match(match.group()) or ROOT not in target.parents or not target.is_file():
+        known = target.is_file() or _outside(target)
+        if _ADDRESS.match(match.group()) or ROOT not in target.parents or not known:
             return match.group()
         return os.path.relpath(uri_of(target), os.path.dirname(uri) or ".") + hash + anchor
 

@@ -314,6 +314,14 @@ def test_projects_begin_without_mistakes(template: str, steer: Steer, place: Pat
     assert "SL507" in again.stderr
 
 
+def test_workflows_stand_at_the_top_of_a_repository(steer: Steer, place: Path) -> None:
+    workflow = ".github/workflows/steerlang.yml"
+    assert workflow in document(steer, "init", "alone")["files"]
+    (place / "repository" / ".git").mkdir(parents=True)
+    assert workflow in document(steer, "init", "repository")["files"]
+    assert workflow not in document(steer, "init", "repository/below")["files"]
+
+
 def test_projects_with_a_model_of_ones_own(steer: Steer, place: Path) -> None:
     assert steer("init", "new", "--model", 'some/"model"').exit_code == 0
     assert 'hf("some/\\"model\\"")' in (place / "new" / "vector.steer").read_text(encoding="utf-8")

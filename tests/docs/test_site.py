@@ -98,7 +98,7 @@ def test_programs_are_highlighted(site: Path) -> None:
 
 @pytest.mark.slow
 def test_broken_links_and_anchors_stop_the_build(tmp_path: Path) -> None:
-    for name in ("docs", "specs", "grammar", ".github"):
+    for name in ("docs", "specs", "grammar", "editors", ".github"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=LEFT if name != "docs" else None)
     shutil.copy(ROOT / "mkdocs.yml", tmp_path)
     page = tmp_path / "docs" / "inspect.md"
@@ -118,6 +118,7 @@ def test_links_out_of_the_docs_lead_into_the_site() -> None:
     assert linked(program, "methods/pca.md") == "[p](../repository/specs/methods/pca.steer.md#x)"
     assert linked("[g](../grammar/steerlang.lark)", "language.md") == "[g](repository/grammar/steerlang.lark.md)"
     assert linked("[m](../.github/problem-matcher.json)", "ci.md") == "[m](repository/github/problem-matcher.json)"
+    assert linked("[e](../editors/vscode)", "editors.md") == "[e](repository/editors/vscode/README.md)"
     for same in ("[l](language.md#sites)", "[h](#here)", "[w](https://arxiv.org/abs/1)", "[n](../none.steer)"):
         assert linked(same, "yaml.md") == same
 

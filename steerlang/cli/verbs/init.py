@@ -80,7 +80,7 @@ class Started:
 def command(folder: str, template: str, model: str | None, output: Output) -> ExitCode:
     """Start a project in FOLDER: a program, its data, a small model it runs on without a network, a workflow for CI.
 
-    Nothing that is there is overwritten.
+    Nothing that is there is overwritten. A folder inside a repository gets no workflow: GitHub reads those at the top.
     """
     chosen = CHOICES[template]
     if model is not None and not chosen.any_model:
@@ -88,8 +88,9 @@ def command(folder: str, template: str, model: str | None, output: Output) -> Ex
                             place="--model", help="start with its own model, and change both in the program")],
                      ExitCode.USAGE)
     root = Path(folder)
-    texts = {f"{template}.steer": _program(template, model or MODEL), WORKFLOW: _template("workflow.yml"),
-             ".gitignore": "out/\n.venv/\n"}  # fmt: skip
+    texts = {f"{template}.steer": _program(template, model or MODEL), ".gitignore": "out/\n.venv/\n"}
+    if not _below_a_repository(root):
+        texts[WORKFLOW] = _template("workflow.yml")
     copies = (*(() if model else chosen.models), *chosen.data)
     _refuse(root, [*texts, *copies])
     demo = _demo()
@@ -110,6 +111,11 @@ def _program(template: str, model: str) -> str:
 
 def _template(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _below_a_repository(root: Path) -> bool:
+    place = root.resolve()
+    return not (place / ".git").exists() and any((folder / ".git").exists() for folder in place.parents)
 
 
 def _refuse(root: Path, names: Sequence[str]) -> None:
