@@ -115,7 +115,7 @@ def _results(run: Finished, kind: str) -> Iterator[_Defined]:
 def _meaning(symbol: Symbol, meanings: Mapping[Symbol, t.Typed]) -> str:
     """What is measured: what the vocabulary says of the function, or the arithmetic as it is written."""
     meaning = meanings.get(symbol)
-    if symbol.kind != "metric":
+    if symbol.kind not in ("metric", "let"):
         return ""
     if isinstance(meaning, t.Invocation):
         return meaning.function.help
@@ -142,7 +142,7 @@ def _is_needed(table: Any, needed: set[str]) -> bool:
 
 
 def _metrics(run: Finished) -> Iterator[MetricTable]:
-    found = list(_results(run, "metric"))
+    found = [*_results(run, "metric"), *(d for d in _results(run, "let") if _is_measured(d))]
     origins = {(d.name, labels): origin_of(node) for d in found for labels, node in d.nodes.items()}
     bases = _bases(found, origins)
     words = axis_words(run.program.compiled.program)
@@ -156,6 +156,11 @@ def _metrics(run: Finished) -> Iterator[MetricTable]:
         unit = next((unit_of(node) for node in d.nodes.values()), "")
         means = {a: words[a] for a in d.axes if a in words}
         yield MetricTable(d.name, d.axes, tuple(rows), d.description, unit, means)
+
+
+def _is_measured(d: _Defined) -> bool:
+    """Whether a `let` is a measured number."""
+    return bool(d.nodes) and all(node.result == "metric" for node in d.nodes.values())
 
 
 def _bases(
