@@ -41,14 +41,17 @@ def run_findings() -> Findings:
         *(MetricRow((f"random_{i}",), 0.2 + i / 50, (0.1, 0.4), 60, random) for i in range(1, 11)),
     ))  # fmt: skip
     vectors = (MANNERS, *(replace(MANNERS, name=f"chance[direction = {i}]", random=True) for i in range(1, 11)))
-    texts = ("你好，我很高兴。", "Certainly. I am afraid the compost is missing, and so is the spade.\nPlease look behind it.")
-    columns = tuple(SampleColumn((m,), (texts[0], f"{m}: {texts[1]}")) for m in ("base", "kind", "random_1", "random_2"))
-    points = tuple(Expected(f"no_chance[r = {i}]", i != 3, "control < rise / 2", i / 50, 0.22, "<", "p.steer:9")
-                   for i in range(1, 11))  # fmt: skip
+    long = "certainly. I am afraid the compost is missing, and so is the spade.\nPlease look behind it."
+    models = ("base", "kind", "random_1", "random_2")
+    columns = tuple(SampleColumn((m,), ("你好，我很高兴。", f"{m}: {long}")) for m in models)
+    points = tuple(
+        Expected(f"no_chance[r = {i}]", i != 3, "control < rise / 2", i / 50, 0.22, "<", "p.steer:9")
+        for i in range(1, 11)
+    )
+    kinder = Expected("kinder", True, "politeness[kind] >= politeness[base] + 0.2", 0.7, 0.46667, ">=")
     return Findings(
         "p.steer",
-        expectations=(Expected("kinder", True, "politeness[kind] >= politeness[base] + 0.2", 0.7, 0.46667, ">="), *points,
-                      Expected("later", None, "gone > 0.5")),  # fmt: skip
+        expectations=(kinder, *points, Expected("later", None, "gone > 0.5")),
         metrics=(share, metric("fluency"), MetricTable("rise", (), (MetricRow((), 0.43333, (0.3, 0.56667), 60),))),
         samples=(SampleTable("replies", ("model",), ("Where is it?", "怎么样？"), columns),),
         vectors=vectors,
