@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from steerlang.reports.gathering import gather
 from steerlang.reports.html import page, write_page
 
 from .backgrounds import background_of
+from .pictures import pictures_of
 
 if TYPE_CHECKING:
     from .results import Run
@@ -27,5 +29,7 @@ def write_report(run: Run, report: ReportValue) -> Path:
         raise ExportRefused(path)
     title = report.options["title"]
     date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    text = page(gather(run), background_of(run), title=title if isinstance(title, str) else None, date=date)
+    found = gather(run)
+    about = replace(background_of(run), pictures=pictures_of(found))
+    text = page(found, about, title=title if isinstance(title, str) else None, date=date)
     return write_page(path, text)

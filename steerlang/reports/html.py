@@ -21,7 +21,7 @@ from .html_vectors import vectors
 from .style import CSS
 
 # Nothing on the page may load or run anything, whatever slips into it.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 # Characters that HTML has no place for, from replies and names.
 _FORBIDDEN = dict.fromkeys((*range(9), 11, *range(14, 32), *range(127, 160), 65534, 65535), "�")
 

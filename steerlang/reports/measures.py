@@ -17,6 +17,10 @@ _UNITS: Mapping[str, str] = {
     "metric.accuracy": "share of examples",
     "metric.normalized_accuracy": "ratio of accuracies",
     "metric.confidence": "probability",
+    "metric.cross_entropy": "nats",
+    "metric.changed_rate": "share of replies",
+    "metric.classifier_rate": "share of replies",
+    "metric.text_similarity": "cosine",
 }
 
 

@@ -56,6 +56,11 @@ table.beside td:first-child, table.beside th:first-child { color: var(--soft); }
 table.below th { font-weight: 400; white-space: nowrap; color: var(--soft); }
 table.below .prompt th { padding-top: 1rem; white-space: pre-wrap; overflow-wrap: anywhere; color: var(--ink);
   border-bottom-width: 2px; } table.below td { width: 100%; }
+.picture { display: block; max-width: 10rem; max-height: 10rem; min-width: 4rem; margin: 0 0 .3rem; border-radius: 3px;
+  image-rendering: auto; }
+.gallery { display: flex; flex-wrap: wrap; gap: .6rem; margin-bottom: .75rem; }
+.gallery figcaption { font-size: .75rem; }
+.gallery p { margin: 0; } figcaption { color: var(--soft); }
 ins { text-decoration: none; background: var(--new); border-radius: 3px; padding: .05em .1em; }
 del { text-decoration: none; background: var(--gone); border-radius: 3px; padding: .05em .1em; }
 ul.told { padding: 0; list-style: none; } ul.told li { padding: .3rem 0; }
