@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from steerlang.reports.gathering import gather
 from steerlang.reports.html import page, write_page
 
 from .backgrounds import background_of
+from .pictures import pictures_of
 
 if TYPE_CHECKING:
     from .results import Run
@@ -55,7 +57,9 @@ def _page(run: Run, report: ReportValue) -> Path:
         raise ExportRefused(path)
     title = report.options["title"]
     date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    text = page(gather(run), background_of(run), title=title if isinstance(title, str) else None, date=date)
+    found = gather(run)
+    about = replace(background_of(run), pictures=pictures_of(found))
+    text = page(found, about, title=title if isinstance(title, str) else None, date=date)
     return write_page(path, text)
 
 

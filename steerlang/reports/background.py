@@ -66,6 +66,7 @@ class Background:
     parameters   values of the program's parameters
     lock         how the inputs lie to the lock file, in words
     versions     of packages
+    pictures     images that are shown, by path, each as what stands in `src`: they travel inside the page
     """
 
     drawing: Drawing | None = None
@@ -78,3 +79,4 @@ class Background:
     seeds: Mapping[str, str] = field(default_factory=dict)
     lock: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    pictures: Mapping[str, str] = field(default_factory=dict)

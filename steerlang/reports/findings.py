@@ -83,13 +83,15 @@ class SampleColumn:
 
 @dataclass(frozen=True)
 class SampleTable:
-    """Generated texts side by side: for each prompt one completion a column."""
+    """Generated texts side by side: for each prompt one completion a column. `images` are paths of what was shown with
+    each prompt; empty where there was none."""
 
     name: str
     axes: tuple[str, ...]
     prompts: tuple[str, ...]
     columns: tuple[SampleColumn, ...]
     description: str = ""
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,12 +160,13 @@ class EditTable:
 @dataclass(frozen=True)
 class DetailTable:
     """A table of any columns: what a metric is made of, a dictionary of concepts, a shift. Cells are numbers, texts,
-    lists of them, or None; `note` is a line on the whole."""
+    lists of them, or None; `note` is a line on the whole, `folder` that from which images are named."""
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     note: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True)

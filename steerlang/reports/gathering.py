@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from steerlang.graph.node import Node
+from steerlang.graph.node import Node, walk
 from steerlang.language import typed as t
 from steerlang.language.modules import Symbol
 from steerlang.language.values import node_of
@@ -57,6 +57,8 @@ class Finished(Protocol):
     @property
     def outcome(self) -> str: ...
 
+    def payload(self, node: Node) -> Any: ...
+
     def tables(self, kind: str) -> list[tuple[str, Any]]: ...
 
     def weights(self) -> Mapping[str, Mapping[str, Any]]: ...
@@ -74,7 +76,7 @@ def gather(run: Finished) -> Findings:
         text=source.text,
         expectations=tuple(_expected(e) for e in run.expectations),
         metrics=tuple(_metrics(run)),
-        samples=tuple(x for found in _results(run, "samples") for x in _samples(found)),
+        samples=tuple(x for found in _results(run, "samples") for x in _samples(run, found)),
         vectors=tuple(x for found in _results(run, "vector") for x in _vectors(found)),
         coefficients=tuple(x for found in _results(run, "coefficients") for x in _found(found)),
         artifacts=tuple(_artifact(path) for path in run.artifacts),
@@ -119,7 +121,7 @@ def _results(run: Finished, kind: str) -> Iterator[_Defined]:
 def _meaning(symbol: Symbol, meanings: Mapping[Symbol, t.Typed]) -> str:
     """What is measured: what the vocabulary says of the function, or the arithmetic as it is written."""
     meaning = meanings.get(symbol)
-    if symbol.kind != "metric":
+    if symbol.kind not in ("metric", "let"):
         return ""
     if isinstance(meaning, t.Invocation):
         return meaning.function.help
@@ -135,8 +137,12 @@ def _details(run: Finished) -> Iterator[DetailTable]:
     ]
     for kind, detail in makers:
         for d in _results(run, kind):
-            made = (detail(_name(d.name, d.axes, labels), value) for labels, value in d.cells.items())
-            yield from (table for table in made if table is not None)
+            for labels, value in d.cells.items():
+                table = detail(_name(d.name, d.axes, labels), value)
+                if table is not None and "image" in table.columns and labels in d.nodes:
+                    table = replace(table, folder=_folder_of_images(d.nodes[labels]))
+                if table is not None:
+                    yield table
 
 
 def _is_needed(table: Any, needed: set[str]) -> bool:
@@ -146,7 +152,7 @@ def _is_needed(table: Any, needed: set[str]) -> bool:
 
 
 def _metrics(run: Finished) -> Iterator[MetricTable]:
-    found = list(_results(run, "metric"))
+    found = [*_results(run, "metric"), *(d for d in _results(run, "let") if _is_measured(d))]
     origins = {(d.name, labels): origin_of(node) for d in found for labels, node in d.nodes.items()}
     bases = _bases(found, origins)
     words = axis_words(run.program.compiled.program)
@@ -162,6 +168,11 @@ def _metrics(run: Finished) -> Iterator[MetricTable]:
         yield MetricTable(d.name, d.axes, tuple(rows), d.description, unit, means)
 
 
+def _is_measured(d: _Defined) -> bool:
+    """Whether a `let` is a measured number."""
+    return bool(d.nodes) and all(node.result == "metric" for node in d.nodes.values())
+
+
 def _bases(
     found: Sequence[_Defined], origins: Mapping[tuple[str, Labels], Origin | None]
 ) -> dict[tuple[str, str], Measured]:
@@ -175,15 +186,35 @@ def _bases(
     return bases
 
 
-def _samples(d: _Defined) -> list[SampleTable]:
+def _samples(run: Finished, d: _Defined) -> list[SampleTable]:
     """One table for each set of prompts; usually there is one."""
     by_prompts: dict[tuple[str, ...], list[SampleColumn]] = {}
+    images: dict[tuple[str, ...], tuple[str, ...]] = {}
     for labels, samples in d.cells.items():
         opened = [s.gate_open for s in samples if s.gate_open is not None]
         origin = origin_of(d.nodes[labels]) if labels in d.nodes else None
         column = SampleColumn(labels, tuple(s.completion for s in samples), sum(opened) if opened else None, origin)
-        by_prompts.setdefault(tuple(s.prompt for s in samples), []).append(column)
-    return [SampleTable(d.name, d.axes, p, tuple(columns), d.description) for p, columns in by_prompts.items()]
+        prompts = tuple(s.prompt for s in samples)
+        by_prompts.setdefault(prompts, []).append(column)
+        if prompts not in images:
+            images[prompts] = _images(run, d.nodes.get(labels))
+    return [
+        SampleTable(d.name, d.axes, prompts, tuple(columns), d.description, images[prompts])
+        for prompts, columns in by_prompts.items()
+    ]
+
+
+def _images(run: Finished, node: Node | None) -> tuple[str, ...]:
+    """Paths of the images that samples were asked about."""
+    folder = _folder_of_images(node) if node is not None else ""
+    payload = run.payload(node) if node is not None and folder else None
+    return tuple(str(Path(folder, row["image"])) for row in payload.rows) if payload is not None else ()
+
+
+def _folder_of_images(node: Node) -> str:
+    """Where the images of the table lie that a result was made from; empty where it has none."""
+    tables = (n for n in walk([node]) if n.operation == "data.rows" and "image" in str(n.options.get("columns")))
+    return next((str(Path(n.locators["path"]).parent) for n in tables if "path" in n.locators), "")
 
 
 def _vectors(d: _Defined) -> list[VectorTable]:

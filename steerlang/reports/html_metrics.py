@@ -72,7 +72,14 @@ def _metric(page: Page, table: MetricTable, beside: Comparisons) -> str:
     if len(shown.rows) < len(table.rows):
         each = grid([*table.axes, table.name], _random_only(table, every), len(table.axes))
         content += fold("every random direction", each)
-    return heading(page, table.name, table.description) + content
+    return heading(page, table.name, table.description) + _to_table(page, table.name) + content
+
+
+def _to_table(page: Page, name: str) -> str:
+    """A link to the tables that a metric has."""
+    if name not in page.tabled:
+        return ""
+    return f'<p class="soft">what it is made of: <a href="#{anchor("t", name)}">table</a></p>\n'
 
 
 def _is_together(row: MetricRow) -> bool:
@@ -112,7 +119,12 @@ def _singles(page: Page, tables: Sequence[MetricTable], beside: Comparisons) -> 
 
 def _anchored(page: Page, table: MetricTable) -> Markup:
     own = anchor("r", table.name)
-    return Markup(f'<span id="{own}"><code>{escape(table.name)}</code></span>{line_of(page, table.name)}')
+    name = f'<span id="{own}"><code>{escape(table.name)}</code></span>'
+    return Markup(name + line_of(page, table.name) + _table_mark(page, table.name))
+
+
+def _table_mark(page: Page, name: str) -> str:
+    return f' <a class="line-link" href="#{anchor("t", name)}">table</a>' if name in page.tabled else ""
 
 
 def _unless_long(table: str, rows: int) -> str:

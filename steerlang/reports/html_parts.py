@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
+from pathlib import PurePath
 
 from .background import Background
 from .findings import Findings
@@ -26,6 +27,11 @@ class Page:
     def lines(self) -> Mapping[str, int]:
         """Where the program's own definitions are written."""
         return {d.name: d.line for d in self.background.definitions if d.line}
+
+    @cached_property
+    def tabled(self) -> frozenset[str]:
+        """Definitions that have tables of their own."""
+        return frozenset(base_name(t.name) for t in self.findings.details)
 
     @cached_property
     def results(self) -> frozenset[str]:
@@ -94,6 +100,14 @@ def grid(
     top = f"<thead><tr>{cells('th', heads, scope)}</tr></thead>"
     own = f' class="{style}"' if style else ""
     return f'<div class="wide"><table{own}>\n{top}\n<tbody>\n{body}\n</tbody></table></div>'
+
+
+def picture(page: Page, path: str) -> Markup:
+    """An image that travels inside the page; nothing for one that does not."""
+    source = page.background.pictures.get(path)
+    if source is None:
+        return Markup("")
+    return Markup(f'<img class="picture" src="{escape(source)}" alt="{escape(PurePath(path).name)}">')
 
 
 def fold(summary: str, content: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from .findings import SampleColumn, SampleTable, gate_notes, point_text
-from .html_parts import Page, fold, heading, plural
+from .html_parts import Page, fold, heading, picture, plural
 from .origins import EDITED, UNSTEERED
 from .random_rows import is_random_point
 from .word_diff import marked
@@ -63,10 +63,10 @@ def _table(page: Page, table: SampleTable, prompts: int, tables: Sequence[Sample
     if any(r.base is not None for r in replies):
         notes.append("words that the unsteered reply lacks are marked; replies equal to it are grey")
     lines = "".join(f'<p class="soft">{escape(words)}</p>\n' for words in notes)
-    shown = _prompts(table, replies, prompts) if replies else ""
+    shown = _prompts(page, table, replies, prompts) if replies else ""
     if random:
         named = f"{len(random)} random direction{'s' * (len(random) > 1)}"
-        block = _prompts(table, _replies(table, random, tables), min(prompts, MOST_OPEN))
+        block = _prompts(page, table, _replies(table, random, tables), min(prompts, MOST_OPEN))
         shown += fold(named, block) if shown else block
     left = len(table.prompts) - prompts
     cut = f'<p class="soft">{plural(left, "more prompt")}: `--format json` gives all</p>\n' if left else ""
@@ -100,36 +100,41 @@ def _with_base(replies: list[_Reply]) -> list[_Reply]:
     return sorted(replies, key=lambda r: not r.is_base)
 
 
-def _prompts(table: SampleTable, replies: Sequence[_Reply], prompts: int) -> str:
+def _prompts(page: Page, table: SampleTable, replies: Sequence[_Reply], prompts: int) -> str:
     """Some columns of a table, all but the first prompts folded away."""
     block, opened = (_beside, MOST_OPEN) if len(replies) <= MOST_BESIDE else (_below, FEWER_OPEN)
-    shown = block(table, replies, range(min(prompts, opened)))
+    shown = block(page, table, replies, range(min(prompts, opened)))
     rest = range(opened, prompts)
-    return shown + (fold(plural(len(rest), "more prompt"), block(table, replies, rest)) if rest else "")
+    return shown + (fold(plural(len(rest), "more prompt"), block(page, table, replies, rest)) if rest else "")
 
 
-def _beside(table: SampleTable, replies: Sequence[_Reply], places: Sequence[int]) -> str:
+def _beside(page: Page, table: SampleTable, replies: Sequence[_Reply], places: Sequence[int]) -> str:
     """A column for each model."""
     heads = ["prompt", *(r.name for r in replies)]
     top = "".join(f'<th scope="col">{escape(h)}</th>' for h in heads)
     rows = []
     for i in places:
-        cells = [_cell("prompt", _folded(table.prompts[i], escape(table.prompts[i])))]
+        cells = [_cell("prompt", _prompt(page, table, i))]
         cells += [_cell(r.name, shown) for r, shown in zip(replies, _marked(replies, i), strict=True)]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     body = "\n".join(rows)
     return f'<table class="samples beside">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
 
 
+def _prompt(page: Page, table: SampleTable, i: int) -> str:
+    shown = picture(page, table.images[i]) if table.images else ""
+    return shown + _folded(table.prompts[i], escape(table.prompts[i]))
+
+
 def _cell(name: str, shown: str) -> str:
     return f'<td data-name="{escape(name)}">{shown}</td>'
 
 
-def _below(table: SampleTable, replies: Sequence[_Reply], places: Sequence[int]) -> str:
+def _below(page: Page, table: SampleTable, replies: Sequence[_Reply], places: Sequence[int]) -> str:
     """A row for each model, below its prompt."""
     rows = []
     for i in places:
-        prompt = _folded(table.prompts[i], escape(table.prompts[i]))
+        prompt = _prompt(page, table, i)
         rows.append(f'<tr class="prompt"><th colspan="2" scope="rowgroup">{prompt}</th></tr>')
         rows += [
             f'<tr><th scope="row">{escape(r.name)}</th><td>{shown}</td></tr>'

@@ -33,6 +33,7 @@ _UNITS: Mapping[str, str] = {
     "metric.text_similarity": "cosine",
     "metric.classifier_rate": "share of replies",
     "metric.count_gap": "replies",
+    "metric.cross_entropy": "nats",
 }
 # Metrics of metrics in the unit of those.
 _KEEPING = frozenset({"metric.extreme", "metric.entry", "metric.difference"})

@@ -32,6 +32,7 @@ MOST_ROWS = 40
 MOST_PROMPTS = 3
 MOST_COMPLETIONS = 6
 MOST_VECTORS = 12
+_SHORTEST = 12  # columns that a condition has at least
 
 
 def render(findings: Findings, screen: Screen) -> str:
@@ -187,10 +188,10 @@ def expectations(found: Sequence[Expected], screen: Screen) -> list[list[str]]:
     shown = lines(found)
     wide = max(text_width(signs[e.holds]) for e in shown)
     names = [screen.cut(e.label, 32) for e in shown]
-    longest = max(screen.width // 2, 24)
-    numbers = [screen.cut(e.numbers, longest) for e in shown]
+    longest = screen.width - wide - max(map(text_width, names)) - _SHORTEST - 7
+    numbers = [screen.cut(e.numbers, max(longest, _SHORTEST)) for e in shown]
     room = screen.width - wide - max(map(text_width, names)) - max(map(text_width, numbers)) - 7
-    texts = [screen.cut(screen.clean(e.text), max(room, 12)) for e in shown]
+    texts = [screen.cut(screen.clean(e.text), max(room, _SHORTEST)) for e in shown]
     rows = columns(list(zip(names, texts, numbers, strict=True)), [False, False, False], indent="")
     printed = []
     for e, row in zip(shown, rows, strict=True):

@@ -63,6 +63,7 @@ def background() -> Background:
         seeds={"generate": "0"},
         lock="no lock file; `steerlang lock` writes one",
         versions={"torch": "2.13.0"},
+        pictures={"/pictures/a.png": "data:image/png;base64,AAAA", "/pictures/<b>.png": "data:image/png;base64,BBBB"},
     )  # fmt: skip
 
 
@@ -81,11 +82,16 @@ def findings() -> Findings:
             MetricTable("total", (), (MetricRow((), 0.5, (0.4, 0.6), 12),)),
             MetricTable("broken", ("model",), (MetricRow(("base",), math.nan), MetricRow(("kind",), math.inf))),
         ),
-        samples=(SampleTable("replies", ("model",), (NASTY, "second", "third"), columns),),
+        samples=(
+            SampleTable("replies", ("model",), (NASTY, "second", "third"), columns,
+                        images=("/pictures/<b>.png", "/pictures/gone.png", "/pictures/a.png")),
+        ),
         vectors=(
             MANNERS, VectorTable("derived", (3,), (1.0,)),
         ),
         details=(
+            DetailTable("polite", ("concept", "image", "activation", "words"),
+                        ((0, "a.png", 0.5, (NASTY, "x")), (1, "gone.png", 0.25, ())), NASTY, "/pictures"),
             DetailTable("words[dict]", ("concept", "words", "scores"),
                         ((0, [NASTY, "second", "third"], [1.0, 0.5, 0.25]), (1, [], [])), f"noted {NASTY}"),
             DetailTable("texts", ("concept", "row", "activation", "text"),
