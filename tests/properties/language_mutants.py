@@ -37,8 +37,13 @@ COMMON = (SPECS / "common.steer").read_text(encoding="utf-8")
 IMPORTED = {"common.steer": COMMON, "../common.steer": COMMON}
 # Programs of weights and of concepts that need nothing of files but their columns.
 OF_WEIGHTS = (
-    *(f"weights/{name}.steer" for name in ("arithmetic", "blocks", "language_model", "methods", "numbers_in_a_file", "ties")),
+    "weights/arithmetic.steer",
+    "weights/blocks.steer",
+    "weights/language_model.steer",
+    "weights/methods.steer",
+    "weights/numbers_in_a_file.steer",
     "weights/steered.steer",
+    "weights/ties.steer",
     "concepts/scenes.steer",
 )
 WARNS = {"pca.steer", "vector_files.steer"}  # show what centring does, and what files of other tools lack
