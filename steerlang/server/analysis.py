@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from steerlang.api.forms import form_of_source
 from steerlang.api.weight_checks import with_edits_checked
 from steerlang.diagnostics import Diagnostic
 from steerlang.language.compiling import Compiled
@@ -33,6 +34,11 @@ class Analysis:
     @property
     def source(self) -> Source:
         return self.compiled.source
+
+    @property
+    def is_steer(self) -> bool:
+        """Whether it is in the text form, which alone has tokens of ours."""
+        return form_of_source(self.source) == "steer"
 
     @property
     def module(self) -> Module:

@@ -13,6 +13,7 @@ from steerlang.language.notes import Use
 from . import document_links, hints, hovering, layout, occurrences, outline, semantic, signatures
 from .analysis import Analysis
 from .completing import Completer
+from .completing_values import Offer
 from .desk import Desk, uri_of
 from .links import Links
 from .problems import Mender, Problems, location
@@ -32,6 +33,7 @@ class Answers:
     desk: Desk = field(default_factory=Desk)
     links: Links = field(default_factory=Links)
     client: Client = field(default_factory=Client)
+    _offered: tuple[Completer, list[Offer]] | None = None  # what was offered last, which is asked about later
 
     def problems(self, uri: str) -> list[lsp.Diagnostic]:
         analysis = self.desk.analysis(uri)
@@ -56,12 +58,25 @@ class Answers:
 
     def completion(self, params: lsp.CompletionParams) -> lsp.CompletionList:
         at = self._at(params)
-        items = Completer(self.desk, at[0], self.links, self.client.snippets).items(at[1]) if at else []
-        return lsp.CompletionList(False, items)
+        if at is None or not at[0].is_steer:
+            return lsp.CompletionList(False, [])
+        completer = Completer(self.desk, at[0], self.links, self.client.snippets)
+        offers = completer.offers(at[1])
+        self._offered = (completer, offers)
+        return lsp.CompletionList(False, completer.items(at[1], offers))
+
+    def about_completion(self, item: lsp.CompletionItem) -> lsp.CompletionItem:
+        """The item with what is said about it, where it is one of those that were offered last."""
+        completer, offers = self._offered or (None, [])
+        number = item.data if isinstance(item.data, int) else -1
+        if completer is not None and 0 <= number < len(offers) and offers[number].label == item.label:
+            text = completer.about(offers[number])
+            item.documentation = lsp.MarkupContent(lsp.MarkupKind.Markdown, text) if text else None
+        return item
 
     def signature_help(self, params: lsp.SignatureHelpParams) -> lsp.SignatureHelp | None:
         at = self._at(params)
-        return signatures.signature_help(*at) if at else None
+        return signatures.signature_help(*at) if at and at[0].is_steer else None
 
     def definition(self, params: lsp.DefinitionParams) -> lsp.Location | None:
         at = self._at(params)
@@ -125,11 +140,11 @@ class Answers:
 
     def folds(self, params: lsp.FoldingRangeParams) -> list[lsp.FoldingRange]:
         analysis = self._of(params)
-        return outline.folds(analysis) if analysis else []
+        return outline.folds(analysis) if analysis and analysis.is_steer else []
 
     def selections(self, params: lsp.SelectionRangeParams) -> list[lsp.SelectionRange]:
         analysis = self._of(params)
-        if analysis is None:
+        if analysis is None or not analysis.is_steer:
             return []
         return [outline.selection(analysis, analysis.content.offset(p)) for p in params.positions]
 
@@ -149,11 +164,11 @@ class Answers:
 
     def tokens(self, params: lsp.SemanticTokensParams) -> lsp.SemanticTokens:
         analysis = self._of(params)
-        return lsp.SemanticTokens(semantic.semantic_tokens(analysis) if analysis else [])
+        return lsp.SemanticTokens(semantic.semantic_tokens(analysis) if analysis and analysis.is_steer else [])
 
     def tokens_in(self, params: lsp.SemanticTokensRangeParams) -> lsp.SemanticTokens:
         analysis = self._of(params)
-        if analysis is None:
+        if analysis is None or not analysis.is_steer:
             return lsp.SemanticTokens([])
         start, end = (analysis.content.offset(p) for p in (params.range.start, params.range.end))
         return lsp.SemanticTokens(semantic.semantic_tokens(analysis, start, end))

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lsprotocol import types as lsp
 
-from steerlang.language.modules import Module, Symbol
+from steerlang.language.modules import Symbol
 from steerlang.language.signature import Function, Method
 from steerlang.language.typed import Poison
-from steerlang.language.types import Type
 
 from .analysis import Analysis
 from .completing_texts import in_text
 from .completing_values import Offer, Offered, offers_for
 from .cursor import Cursor, cursor_at
-from .describing import Describer, function_text, kind_text, parameter_text, written_value
+from .describing import Describer, code_block, function_text, kind_text, paragraphs, parameter_text, written_value
 from .desk import Desk
 from .expected import Slot, slot_at
 from .links import Links
@@ -28,7 +27,6 @@ _ICONS = {
     Offered.FILE: KINDS.File, Offered.FOLDER: KINDS.Folder, Offered.COLUMN: KINDS.Field,
     Offered.MODULE: KINDS.Module, Offered.ARGUMENT: KINDS.Property, Offered.KIND: KINDS.Keyword,
 }  # fmt: skip
-_CALLED = (Offered.FUNCTION, Offered.METHOD)
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,26 @@ class Completer:
     links: Links
     snippets: bool = False
 
-    def items(self, offset: int) -> list[lsp.CompletionItem]:
-        cursor = cursor_at(self.analysis, offset)
-        offers = list(self._offers(cursor))
-        start = offers[0].start if offers and offers[0].start is not None else cursor.start
+    def offers(self, offset: int) -> list[Offer]:
+        """What may stand at an offset, in the order in which it is shown."""
+        return _once(self._offers(cursor_at(self.analysis, offset)))
+
+    def items(self, offset: int, offers: Sequence[Offer]) -> list[lsp.CompletionItem]:
+        """Offers as the editor takes them; what is said about each is asked for later, by its number."""
+        begun = offers[0].start if offers else None
+        start = cursor_at(self.analysis, offset).start if begun is None else begun
         range = self.analysis.content.range(start, offset)
-        return [self._item(o, range, n) for n, o in enumerate(_once(offers))]
+        return [self._item(o, range, n) for n, o in enumerate(offers)]
+
+    def about(self, offer: Offer) -> str:
+        """What is said about an offer once it is looked at."""
+        if offer.function is not None:
+            return function_text(offer.function, self.links)
+        if offer.symbol is not None:
+            head = f"{offer.symbol.kind} {offer.symbol.name} = {written_value(offer.symbol)}"
+            line = Describer(self.analysis).type_line(offer.symbol)
+            return paragraphs(code_block(head), offer.symbol.definition.description or line)
+        return offer.text
 
     def _offers(self, cursor: Cursor) -> Iterator[Offer]:
         registry = self.analysis.compiled.program.registry
@@ -91,7 +103,7 @@ class Completer:
 
     def _points(self, subject: str) -> Iterator[Offer]:
         """What selects from a definition: its axes, and the models of a list."""
-        symbol = _named(self.analysis.module, subject)
+        symbol = self.analysis.module.symbols.get(subject)
         meaning = self.analysis.compiled.program.meanings.get(symbol) if symbol is not None else None
         for axis in meaning.axes if meaning is not None else ():
             if axis.name == "model":
@@ -102,43 +114,23 @@ class Completer:
 
     def _detail(self, symbol: Symbol) -> str:
         meaning = self.analysis.compiled.program.meanings.get(symbol)
-        return symbol.kind if meaning is None or isinstance(meaning, Poison) else _phrase(meaning.type)
+        return symbol.kind if meaning is None or isinstance(meaning, Poison) else meaning.type.phrase
 
     def _item(self, offer: Offer, range: lsp.Range, order: int) -> lsp.CompletionItem:
         item = lsp.CompletionItem(
             offer.label, kind=_ICONS[offer.kind], detail=offer.detail, sort_text=f"{order:04}",
-            filter_text=offer.filter or offer.label, text_edit=lsp.TextEdit(range, self._inserted(offer)),
+            text_edit=lsp.TextEdit(range, self._inserted(offer)), data=order,
         )  # fmt: skip
-        if self.snippets and offer.kind in _CALLED and "(" in self._inserted(offer):
+        if self.snippets and offer.kind is Offered.FUNCTION:
             item.insert_text_format = lsp.InsertTextFormat.Snippet
-        text = offer.text or self._text(offer)
-        if text:
-            item.documentation = lsp.MarkupContent(lsp.MarkupKind.Markdown, text)
         return item
 
     def _inserted(self, offer: Offer) -> str:
         if offer.insert:
             return offer.insert
-        if offer.function is None or (offer.kind is Offered.METHOD):
+        if offer.kind is not Offered.FUNCTION:
             return offer.label
         return f"{offer.label}($0)" if self.snippets else f"{offer.label}("
-
-    def _text(self, offer: Offer) -> str:
-        if offer.function is not None:
-            return function_text(offer.function, self.links)
-        if offer.symbol is not None:
-            return f"```steer\n{offer.symbol.kind} {offer.symbol.name} = {written_value(offer.symbol)}\n```\n\n" + (
-                offer.symbol.definition.description or Describer(self.analysis).type_line(offer.symbol)
-            )
-        return ""
-
-
-def _named(module: Module, name: str) -> Symbol | None:
-    return module.symbols.get(name)
-
-
-def _phrase(type: Type) -> str:
-    return type.phrase
 
 
 def _once(offers: Iterable[Offer]) -> list[Offer]:

@@ -71,14 +71,13 @@ class Offer:
     text: str = ""
     function: Function | Method | None = None
     symbol: Symbol | None = None
-    filter: str = ""
     start: int | None = None
 
 
 def offers_for(analysis: Analysis, type: ParameterType | None, within: str = "") -> Iterator[Offer]:
     """What `type` takes; everything that has a value where nothing is known of it. `within` is the definition that is
     being written, which cannot name itself."""
-    offers = OFFERS.get(type.__class__)
+    offers = next((OFFERS[c] for c in type.__class__.__mro__ if c in OFFERS), None)
     if offers is None:
         yield from _names(analysis, None, within)
         yield from _functions(analysis, None)

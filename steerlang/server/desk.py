@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -89,7 +90,7 @@ class Desk:
 
     def text_of(self, source: Source) -> Text:
         """A source in the units of the editor."""
-        return Text(source.text, self.encoding)
+        return _text(source, self.encoding)
 
     def uri_of(self, source: Source) -> str:
         """The address of a source: that of the open document, as the editor spells it, where it is open."""
@@ -151,6 +152,11 @@ class Desk:
     def forget(self) -> None:
         """Files on disk have changed."""
         self._facts = None
+
+
+@lru_cache(maxsize=64)
+def _text(source: Source, encoding: str) -> Text:
+    return Text(source.text, encoding)
 
 
 def _imported(made: Analysis) -> list[str]:

@@ -7,7 +7,6 @@ from difflib import SequenceMatcher
 from lsprotocol import types as lsp
 
 from steerlang.diagnostics import has_errors
-from steerlang.syntax.endings import form_of
 from steerlang.syntax.printing import format_source
 
 from .analysis import Analysis
@@ -16,7 +15,7 @@ from .analysis import Analysis
 def formatting(analysis: Analysis) -> list[lsp.TextEdit]:
     """The changes, line by line, so that the cursor stays where it was; none for a program with syntax errors."""
     source = analysis.source
-    if form_of(source.path or source.name) != "steer":
+    if not analysis.is_steer:
         return []
     after, found = format_source(source)
     if after is None or has_errors(found) or after == source.text:

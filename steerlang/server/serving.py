@@ -210,7 +210,8 @@ _TRIGGERS = '."/(= '
 #: What clients ask for, the answer of `Answers` to it, and how it is announced.
 QUESTIONS: Mapping[str, tuple[str, Any]] = {
     lsp.TEXT_DOCUMENT_HOVER: ("hover", None),
-    lsp.TEXT_DOCUMENT_COMPLETION: ("completion", lsp.CompletionOptions(trigger_characters=list(_TRIGGERS))),
+    lsp.TEXT_DOCUMENT_COMPLETION: ("completion", lsp.CompletionOptions(list(_TRIGGERS), resolve_provider=True)),
+    lsp.COMPLETION_ITEM_RESOLVE: ("about_completion", None),
     lsp.TEXT_DOCUMENT_SIGNATURE_HELP: ("signature_help", lsp.SignatureHelpOptions(["(", ","], ["="])),
     lsp.TEXT_DOCUMENT_DEFINITION: ("definition", None),
     lsp.TEXT_DOCUMENT_REFERENCES: ("references", None),

@@ -56,6 +56,13 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
     assert any(n.endswith("licenses/LICENSE") for n in names)
 
 
+def test_pygments_is_told_of_the_lexer(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (n for n in archive.namelist() if n.endswith("entry_points.txt"))
+        text = archive.read(name).decode("utf-8")
+    assert "[pygments.lexers]\nsteerlang = steerlang.highlighting.pygments_lexer:SteerLexer" in text
+
+
 def test_every_module_is_in_the_wheel(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     missing = [p for p in (ROOT / "steerlang").rglob("*.py") if p.relative_to(ROOT).as_posix() not in names]

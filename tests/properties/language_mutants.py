@@ -14,6 +14,8 @@ from steerlang.data import RowOptions
 from steerlang.data.demonstrations import Contains
 from steerlang.graph.facts import (
     DataFacts,
+    DiskFacts,
+    DocumentFacts,
     FakeFacts,
     ModelFacts,
     ModelReference,
@@ -33,6 +35,17 @@ SPECS = ROOT / "specs"
 HERE = Path(__file__).parent / "programs"
 COMMON = (SPECS / "common.steer").read_text(encoding="utf-8")
 IMPORTED = {"common.steer": COMMON, "../common.steer": COMMON}
+# Programs of weights and of concepts that need nothing of files but their columns.
+OF_WEIGHTS = (
+    "weights/arithmetic.steer",
+    "weights/blocks.steer",
+    "weights/language_model.steer",
+    "weights/methods.steer",
+    "weights/numbers_in_a_file.steer",
+    "weights/steered.steer",
+    "weights/ties.steer",
+    "concepts/scenes.steer",
+)
 WARNS = {"pca.steer", "vector_files.steer"}  # show what centring does, and what files of other tools lack
 
 
@@ -41,6 +54,11 @@ class AnyFacts(FakeFacts):
 
     def model(self, reference: ModelReference) -> ModelFacts:
         return fake_model(reference.id, layers=12, tokenizer=TALKS)
+
+    def document(self, path: str, base_folder: str) -> DocumentFacts | Trouble:
+        """The document of that name that lies with the programs."""
+        own = SPECS / "data" / Path(path).name
+        return DiskFacts().document(str(own), base_folder) if own.is_file() else super().document(path, base_folder)
 
     def vector(self, path: str, base_folder: str) -> VectorFacts:
         form = "gguf" if path.endswith(".gguf") else "steerlang"
@@ -69,6 +87,7 @@ class Mutant:
 def examples() -> list[Source]:
     """The programs of `specs/`, and further ones that use the rest of the language."""
     paths = [p for folder in (SPECS, SPECS / "methods", HERE) for p in sorted(folder.glob("*.steer"))]
+    paths += [SPECS / name for name in OF_WEIGHTS]
     return [Source(p.name, p.read_text(encoding="utf-8")) for p in paths if p.name not in WARNS]
 
 

@@ -120,6 +120,8 @@ def _ask(editor: Editor, random: random.Random, uri: str, model: Model) -> None:
         editor.of(method, uri, lsp.InlayHintParams, range=whole)
     elif method == lsp.TEXT_DOCUMENT_SEMANTIC_TOKENS_RANGE:
         editor.of(method, uri, lsp.SemanticTokensRangeParams, range=whole)
+    elif method == lsp.COMPLETION_ITEM_RESOLVE:
+        editor.ask(method, lsp.CompletionItem("extract", data=random.randrange(90)))
     elif method == lsp.WORKSPACE_SYMBOL:
         editor.ask(method, lsp.WorkspaceSymbolParams("a"))
 
