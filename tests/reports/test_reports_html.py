@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 from reports_support import NASTY, background, findings, metric
 
+from steerlang.reports.board import Scatter
 from steerlang.reports.curves import curves, sweep_axis
 from steerlang.reports.document import findings_document
-from steerlang.reports.board import Scatter
 from steerlang.reports.findings import (
-    DetailTable,
     EditTable,
     Findings,
     MetricRow,
