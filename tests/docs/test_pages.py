@@ -27,7 +27,8 @@ import outputs  # noqa: E402
 PROGRAMS = [b for p in page_blocks.pages() for b in page_blocks.blocks(p) if b.language == "steer"]
 RUNNING = [pytest.param(b, marks=[pytest.mark.slow] if "slow" in b.said else []) for b in PROGRAMS if "run" in b.said]
 PYTHON_PAGES = [p for p in page_blocks.pages() if any(b.language == "python" for b in page_blocks.blocks(p))]
-SPEC_FILES = sorted(p for room in (SPECS, SPECS / "methods", SPECS / "weights", SPECS / "concepts") for p in room.glob("*.steer"))
+ROOMS = (SPECS, SPECS / "methods", SPECS / "weights", SPECS / "concepts")
+SPEC_FILES = sorted(p for room in ROOMS for p in room.glob("*.steer"))
 HAS_MODEL = all((SPECS / "models" / n / "model.safetensors").exists() for n in ("courtesy", "courtesy-formal"))
 
 needs_model = pytest.mark.skipif(not HAS_MODEL, reason="the models of specs/models are not here")
