@@ -202,9 +202,10 @@ def _distances(z: States, components: States) -> NDArray[Any]:
 
 
 def _spread(z: States) -> float:
-    """‖Z − mean Z‖², in float64, without a copy of all states at once."""
-    mean = z.mean(axis=0, dtype=np.float64)
-    return float(sum(((part - mean) ** 2).sum() for part in np.array_split(z, max(1, len(z) // 4096))))
+    """‖Z − mean Z‖², in pieces, whose sums are added in float64: without a copy of all states at once."""
+    mean = z.mean(axis=0, dtype=np.float64).astype(np.float32)
+    pieces = ((part - mean).ravel() for part in np.array_split(z, max(1, len(z) // 1024)))
+    return float(sum(float(piece @ piece) for piece in pieces))
 
 
 def _share(part: float, whole: float) -> float:

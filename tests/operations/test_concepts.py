@@ -372,3 +372,24 @@ def test_a_fit_that_stops_early_is_said(project: Path, tmp_path: Path) -> None:
     result = go(project, tmp_path, "concepts rough = decompose(before, k = 3, method = snmf(alpha = 0.1, steps = 1))")
     assert [d.code.id for d in result.diagnostics] == ["SL567"]
     assert result["rough"].provenance["steps"] == 1
+
+
+def test_plans_say_what_dictionaries_and_shifts_are(project: Path, tmp_path: Path) -> None:
+    text = """
+concepts half = dict + 0.5 * moved
+vector   twice = 2 * moved
+concepts said = decompose(capture(m, words, layers = 1, tokens = mean, during = generation), k = 2, method = pca)
+"""
+    found = {e.label: e.lines for e in program(project, text, head=SETUP, cache=tmp_path).plan().explanations}
+    assert found["dict"] == (
+        "3 concepts at layer 1, site residual, width 16",
+        "method kmeans (version 1), restarts = 10, seed 0",
+        "activations on at most 12 samples of `m`, tokens last",
+    )
+    assert found["half"][1:] == ("shifted; activations on at most 12 samples of `other`, tokens last",)
+    assert found["twice"] == (
+        "3 vectors at layer 1, from at most 12 samples of `m`, tokens last",
+        "to at most 12 samples of `other`, tokens last",
+        "reduce = mean, assign = argmax, times 2",
+    )
+    assert found["said"][-1] == "activations on at most 12 samples of `m`, tokens mean, generated"
