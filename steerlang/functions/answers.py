@@ -52,13 +52,13 @@ def _vqa_accuracy(call: Call, low: Lowering) -> Any:
         return POISON
     samples: SamplesValue = call["samples"]
     options: dict[str, Json] = {"scoring": call["scoring"], "by": by, "part": call["part"]}
-    node = low.node("metric.vqa_accuracy", options, (samples.node,), "metric")
+    node = low.node("metric.vqa_accuracy", options, (samples.node,), "metric", version=2)
     return MetricValue(node, samples.prompts, "answer_type" if by == "answer_type" else "")
 
 
 def _answer_counts(call: Call, low: Lowering) -> MetricValue:
     samples: SamplesValue = call["samples"]
-    node = low.node("metric.answer_counts", {"part": call["part"]}, (samples.node,), "metric")
+    node = low.node("metric.answer_counts", {"part": call["part"]}, (samples.node,), "metric", version=2)
     return MetricValue(node, samples.prompts, "answer")
 
 
@@ -66,7 +66,7 @@ def _answer_type_counts(call: Call, low: Lowering) -> Any:
     if not has_beside(call, "samples", ("references", "answer_type"), low):
         return POISON
     samples: SamplesValue = call["samples"]
-    node = low.node("metric.answer_type_counts", {"part": call["part"]}, (samples.node,), "metric")
+    node = low.node("metric.answer_type_counts", {"part": call["part"]}, (samples.node,), "metric", version=2)
     return MetricValue(node, samples.prompts, "answer_type")
 
 
@@ -74,7 +74,7 @@ def _keyword_counts(call: Call, low: Lowering) -> MetricValue:
     samples: SamplesValue = call["samples"]
     classes: WordClassesValue = call["classes"]
     options: dict[str, Any] = {"classes": [[name, list(words)] for name, words in classes.classes.items()]}
-    node = low.node("metric.keyword_counts", options, (samples.node,), "metric")
+    node = low.node("metric.keyword_counts", options, (samples.node,), "metric", version=2)
     return MetricValue(node, samples.prompts, "class", tuple(classes.classes))
 
 
@@ -101,7 +101,7 @@ def _difference(call: Call, low: Lowering) -> Any:
         help = "measure both on the same rows, or write `a - b`, which has no interval"
         low.report(error(codes.NOT_THE_SAME_ROWS, call.where("to"), message, help=help))
         return POISON
-    node = low.node("metric.difference", {}, (metric.node, base.node), "metric")
+    node = low.node("metric.difference", {}, (metric.node, base.node), "metric", version=2)
     names = tuple(dict.fromkeys([*metric.names, *base.names]))
     return MetricValue(node, metric.rows, metric.lines if metric.lines == base.lines else "", names)
 

@@ -46,15 +46,16 @@ class Lines:
     numbers: Mapping[str, Metric]
 
     def document(self) -> dict[str, Any]:
-        lines = {
-            name: {"value": m.value, "interval": list(m.interval) if m.interval else None, "count": m.count}
+        # A list: the store sorts the keys of mappings.
+        lines = [
+            {"name": name, "value": m.value, "interval": list(m.interval) if m.interval else None, "count": m.count}
             for name, m in self.numbers.items()
-        }
+        ]
         return {"by": self.by, "counts": self.counts, "numbers": lines}
 
     @classmethod
     def of(cls, document: Any) -> Lines:
-        return cls(document["by"], document["counts"], {n: _metric(line) for n, line in document["numbers"].items()})
+        return cls(document["by"], document["counts"], {line["name"]: _metric(line) for line in document["numbers"]})
 
 
 @dataclass(frozen=True)

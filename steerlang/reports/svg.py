@@ -290,9 +290,8 @@ def _curve(series: Series, style: str, x: _Scale, y: _Scale) -> list[str]:
         upper = [f"{x(p.x)},{y(p.interval[1])}" for p in points if p.interval]
         lower = [f"{x(p.x)},{y(p.interval[0])}" for p in reversed(points) if p.interval]
         shapes.append(f'<polygon class="band {style}" points="{" ".join(upper + lower)}"/>')
-    if series.joined:
-        line = " ".join(f"{x(p.x)},{y(p.y)}" for p in points)
-        shapes.append(f'<polyline class="line {style}" points="{line}"/>')
+    line = " ".join(f"{x(p.x)},{y(p.y)}" for p in points)
+    shapes.append(f'<polyline class="line {style}" points="{line}"/>')
     for p in points:
         words = escape(f"{series.name}: {number(p.y)} at {number(p.x)}")
         shapes.append(f'<circle class="dot {style}" cx="{x(p.x)}" cy="{y(p.y)}" r="3"><title>{words}</title></circle>')

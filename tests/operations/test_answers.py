@@ -196,3 +196,11 @@ def test_mistakes_are_told_before_anything_runs(asked: Path, text: str, code: st
         program(asked, HEAD + text)
     found = caught.value.diagnostics
     assert [(d.code.id, part in d.message) for d in found if d.code.severity.value == "error"] == [(code, True)]
+
+
+def test_numbers_keep_their_order_in_the_store(asked: Path, tmp_path: Path) -> None:
+    (asked / "order.yaml").write_text("zebra: [tea]\nape: [door]\nmouse: [help]\n")
+    text = HEAD + 'metric counts = keyword_counts(replies[m], classes = yaml("order.yaml"))'
+    for _ in range(2):  # made, then read again
+        done = run(asked, text, cache=tmp_path)
+        assert list(done["counts"].lines.numbers) == ["zebra", "ape", "mouse"]

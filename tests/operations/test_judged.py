@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 import transformers as hf
-from models.tiny_classifiers import LABELS, letters, noise, save
-from models.tiny_seeing import make_llava
+from models.tiny_classifiers import LABELS, letters, noise
+from models.tiny_classifiers import save as save_classifier
+from models.tiny_seeing import llava, save
 from PIL import Image
 
 from steerlang.api import Settings, SteerlangError, load
@@ -29,10 +30,10 @@ samples replies = generate([m, seed1], photos, max_new_tokens = 6)
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("judged")
     (folder / "pyproject.toml").write_text("")
-    make_llava(folder / "llava")
-    make_llava(folder / "other", seed=1)
-    save("clip", folder / "clip", seed=1)
-    save("bert", folder / "moods")
+    save(llava(), folder / "llava")
+    save(llava(), folder / "other", seed=1)
+    save_classifier("clip", folder / "clip", seed=1)
+    save_classifier("bert", folder / "moods")
     torch.manual_seed(3)
     config = {
         "vocab_size": 300, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
