@@ -107,6 +107,10 @@ class Program:
         store = self.settings.store()
         return carry_out(self, self._plan(store, targets, force), store, sink, keep_going, targets)
 
+    def planned(self, store: Store, targets: Collection[str]) -> Plan:
+        """What a run of some definitions would do, given what a store has."""
+        return self._plan(store, targets, ())
+
     def _plan(self, store: Store, targets: Collection[str] | None, force: Collection[str]) -> Plan:
         names = [s.label for s in self.compiled.targets()] if targets is None else list(targets)
         graph = self.compiled.graph

@@ -45,7 +45,7 @@ def carry_out(
     _check_installed(plan)
     sink = sink or NoSink()
     sink.emit(RunStarted(version=__version__, program=program.name))
-    resources = _resources(program)
+    resources = resources_of(program)
     results = execute(
         plan,
         _Operations(),
@@ -61,7 +61,7 @@ def carry_out(
     run.found.extend(results.diagnostics)  # told as they came up
     keep_receipts(run, store, program.compiled.source.path, versions())
     _warn(run, sink)
-    _judge(run, sink)
+    judge(run, sink)
     if results.ok:
         write_files(run, sink)
         keep_receipts(run, store, program.compiled.source.path, versions())
@@ -115,7 +115,7 @@ def _warn(run: Run, sink: EventSink) -> None:
         sink.emit(DiagnosticEvent(diagnostic=diagnostic))
 
 
-def _judge(run: Run, sink: EventSink) -> None:
+def judge(run: Run, sink: EventSink) -> None:
     """Hold every expectation against what was measured."""
     for expectation in _expectations(run):
         run.expectations.append(expectation)
@@ -125,7 +125,7 @@ def _judge(run: Run, sink: EventSink) -> None:
             sink.emit(DiagnosticEvent(diagnostic=expectation.diagnostic))
 
 
-def _resources(program: Program) -> Resources:
+def resources_of(program: Program) -> Resources:
     from steerlang.operations.resources import Resources
 
     settings = program.settings

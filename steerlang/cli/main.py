@@ -27,6 +27,7 @@ VERBS: Mapping[str, str] = {
     "validate": "Check programs without running anything. Needs neither torch nor a network.",
     "plan": "Show what a run would do, and why.",
     "inspect": "Look at vectors, in files or in a program.",
+    "report": "Write the report of a program anew from stored results.",
     "test": "Run the expectations of programs.",
     "fmt": "Rewrite programs in the one standard layout.",
     "lock": "Write down what programs read, and check that it is still so.",

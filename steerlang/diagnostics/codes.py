@@ -187,6 +187,7 @@ ZERO_DIRECTION = _error("SL811", "zero-direction", "a direction has no length, s
 NOT_RECORDED = _error("SL814", "not-recorded", "a vector lacks a number that an action or a gate needs of it")
 NOT_IN_WEIGHTS = _error("SL817", "not-in-weights", "no weights of this architecture do exactly what the steering does")
 BAKED_DIFFERS = _error("SL818", "baked-differs", "a baked checkpoint does not compute what the steered model computes")
+INCOMPLETE_REPORT = _warning("SL840", "incomplete-report", "a page lacks what is not stored")
 
 # SL9xx
 INTERNAL = _error("SL900", "internal-error", "a bug in steerlang")

@@ -17,17 +17,32 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Comparisons:
-    """Measured numbers by what they were measured of; `steered` are names of metrics."""
+    """Measured numbers by what they were measured of; `steered` are names of metrics, `alone` measures that are held
+    against the unsteered model by themselves."""
 
     bases: dict[Key, MetricRow] = field(default_factory=dict)
     prompted: dict[Key, MetricRow] = field(default_factory=dict)
     random: dict[Key, list[MetricRow]] = field(default_factory=dict)
     steered: dict[Key, str] = field(default_factory=dict)
+    alone: set[str] = field(default_factory=set)
 
     @property
     def base_word(self) -> str:
         """What the models are called that others are held against."""
         return UNSTEERED if self.steered or self.random or self.prompted else "base"
+
+    @property
+    def missing(self) -> list[str]:
+        """Controls that no metric of steered models has; none where nothing is steered."""
+        if not self.steered:
+            return []
+        measures = {way[0] for way in self.steered}
+        held = {
+            "the unsteered model": {key[0] for key in self.bases} | self.alone,
+            "random directions": {key[0] for key in self.random},
+            "a prompt": {key[0] for key in self.prompted},
+        }
+        return [name for name, of in held.items() if not measures & of]
 
     def controlled(self, table: MetricTable) -> str:
         """The metric that a table of nothing but random directions is the control of; empty where there is none."""
@@ -56,6 +71,8 @@ def compared(tables: Sequence[MetricTable]) -> Comparisons:
             origin = row.origin
             if origin is None:
                 continue
+            if table.of_steering:
+                found.alone.add(origin.measure)
             if origin.role in (UNSTEERED, EDITED):
                 found.bases.setdefault((origin.measure, origin.weights), row)
             elif origin.role == PROMPTED:

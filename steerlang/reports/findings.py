@@ -51,8 +51,9 @@ class MetricRow:
 class MetricTable:
     """A metric at all points of its axes; `axes` are their names, the labels of each row stand in their order.
 
-    unit   what it is measured in: `share of replies`
-    means  what the points of an axis are: `scale of add`
+    unit         what it is measured in: `share of replies`
+    means        what the points of an axis are: `scale of add`
+    of_steering  whether it holds steered models against the unsteered one by itself
     """
 
     name: str
@@ -61,6 +62,7 @@ class MetricTable:
     description: str = ""
     unit: str = ""
     means: Mapping[str, str] = field(default_factory=dict)
+    of_steering: bool = False
 
     @property
     def points(self) -> tuple[Labels, ...]:

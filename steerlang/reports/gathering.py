@@ -36,7 +36,7 @@ from .findings import (
     selector_text,
 )
 from .gains import Measured, gain
-from .measures import unit_of
+from .measures import is_of_steering, unit_of
 from .origins import EDITED, UNSTEERED, Origin, is_random_vector, origin_of
 from .scatters import scatters_of
 
@@ -165,7 +165,8 @@ def _metrics(run: Finished) -> Iterator[MetricTable]:
             rows.append(MetricRow(labels, m.value, m.interval, m.count, origin, own))
         unit = next((unit_of(node) for node in d.nodes.values()), "")
         means = {a: words[a] for a in d.axes if a in words}
-        yield MetricTable(d.name, d.axes, tuple(rows), d.description, unit, means)
+        alone = any(map(is_of_steering, d.nodes.values()))
+        yield MetricTable(d.name, d.axes, tuple(rows), d.description, unit, means, alone)
 
 
 def _is_measured(d: _Defined) -> bool:

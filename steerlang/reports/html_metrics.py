@@ -24,7 +24,7 @@ def metrics(page: Page) -> str:
     """Numbers without axes in one table, every other metric as a chart and a table."""
     found = page.findings
     beside = compared(found.metrics)
-    parts = [_chosen(found.chosen), *_overviews(page)]
+    parts = [_chosen(found.chosen), _missing(beside), *_overviews(page)]
     single = [t for t in found.metrics if not t.axes and t.rows]
     parts += [_metric(page, t, beside) for t in found.metrics if t.axes]
     parts.append(_singles(page, single, beside) if single else "")
@@ -33,6 +33,16 @@ def metrics(page: Page) -> str:
 
 def _chosen(chosen: Sequence[tuple[str, str]]) -> str:
     return "".join(f"<p>chosen: <code>{escape(n)}</code> is {escape(p)}</p>\n" for n, p in chosen)
+
+
+def _missing(beside: Comparisons) -> str:
+    """What the steered models are not held against."""
+    if not beside.missing:
+        return ""
+    *others, last = beside.missing
+    words = f"{', '.join(others)} and {last}" if others else last
+    how = "<code>controls(model, random = 10, prompt = …)</code> has all of them"
+    return f'<p class="soft">Not measured beside the steered models: {words}; {how}.</p>\n'
 
 
 def _overviews(page: Page) -> list[str]:

@@ -39,6 +39,15 @@ _UNITS: Mapping[str, str] = {
 _KEEPING = frozenset({"metric.extreme", "metric.entry", "metric.difference"})
 
 
+# What is measured of steering itself: it is nothing, or undefined, for the unsteered model.
+_OF_STEERING = frozenset({"metric.kl_from", "metric.open_share"})
+
+
+def is_of_steering(metric: Node) -> bool:
+    """Whether a metric holds the steered model against the unsteered one already."""
+    return metric.operation in _OF_STEERING
+
+
 def unit_of(metric: Node) -> str:
     """The unit of a metric; of arithmetic that of its operands where all have the same, and it keeps it. Else empty."""
     if metric.operation in _KEEPING or _keeps_unit(metric):

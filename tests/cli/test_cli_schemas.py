@@ -62,7 +62,7 @@ COMMANDS = [
     ("diff", "good.steer", "good.steer"),
 ]
 # Verbs whose documents need models or vectors: tests of their own, below.
-ELSEWHERE = {"steerlang.inspect", "steerlang.verify", "steerlang.diff"}
+ELSEWHERE = {"steerlang.inspect", "steerlang.verify", "steerlang.diff", "steerlang.report"}
 
 
 def test_the_schemas_are_schemas() -> None:
@@ -100,6 +100,16 @@ def test_programs_compared_by_meaning(steer: Steer) -> None:
     document = json.loads(steer("diff", *names, "--format", "json").stdout)
     CHECKER.validate(document)
     assert document["changed"]
+
+
+def test_pages_of_stored_results(steer: Steer, tmp_path: Path) -> None:
+    program, page = str(SPECS / "quickstart.steer"), str(tmp_path / "page.html")
+    found = steer("report", program, "--to", page, "--cache-dir", str(tmp_path / "cache"), "--format", "json")
+    document = json.loads(found.stdout)
+    CHECKER.validate(document)
+    assert document["missing"] > 0
+    assert [d["code"] for d in document["diagnostics"]] == ["SL840"]
+    assert Path(page).is_file()
 
 
 def test_plans_of_a_real_program(steer: Steer) -> None:

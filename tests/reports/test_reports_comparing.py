@@ -121,6 +121,16 @@ def test_gains_are_on_a_terminal_where_there_is_room() -> None:
     assert "vs unsteered" not in render(found, Screen(36))
 
 
+def test_controls_that_are_missing_are_named() -> None:
+    assert compared(ALL).missing == []
+    assert compared((EFFECT,)).missing == ["random directions", "a prompt"]
+    alone = replace(EFFECT, rows=EFFECT.rows[1:])
+    assert "the unsteered model, random directions and a prompt;" in page(Findings("p.steer", metrics=(alone,)))
+    assert compared((BASE, TOLD)).missing == []  # nothing is steered
+    assert compared((replace(alone, of_steering=True),)).missing == ["random directions", "a prompt"]
+    assert "Not measured" not in page(Findings("p.steer", metrics=ALL))
+
+
 def column(text: str, role: str, label: str, recipe: str = "", measure: str = "out") -> SampleColumn:
     return SampleColumn((label,), (text,), origin=origin(role, recipe, measure))
 
