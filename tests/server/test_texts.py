@@ -169,6 +169,9 @@ def test_nonsense_is_survived(project: Path) -> None:
     assert editor.hover(editor.uri("nowhere.steer"), lsp.Position(0, 0)) == ""
     editor.tell("steerlang/unknown", {"what": 1})
     assert editor.labels("untitled:Untitled-1", lsp.Position(0, 0)) == []
+    large = editor.open("large.steer", "steerlang 1\n" + "let a = 1\n" * 120_000)
+    assert [d.code for d in editor.diagnostics(large)] == ["SL112"]
+    assert editor.labels(large, lsp.Position(5, 5)) == []
     editor.open("odd.steer", "steerlang 1\n\0\ud800 let a = 1")
     editor.diagnostics(editor.uri("odd.steer"))
     assert editor.close() == 0
