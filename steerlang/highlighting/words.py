@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from steerlang.language.parameter_types import Choice, Layers, ListOf, Methods, ParameterType, Selector, Single, Spread
-from steerlang.language.parameter_types.depth import LAYER_WORDS
+from steerlang.language.parameter_types import Methods, ParameterType
 from steerlang.language.registry import Registry
 from steerlang.language.signature import Parameter
 
@@ -23,13 +22,9 @@ def words_of_all(parameters: Iterable[Parameter]) -> Iterator[str]:
 
 def words_of(type: ParameterType) -> Iterator[str]:
     """The words a parameter of this type reads, those of options of its methods included."""
-    if isinstance(type, (Choice, Selector)):
-        yield from type.words
-    elif isinstance(type, Layers):
-        yield from LAYER_WORDS
-    elif isinstance(type, (ListOf, Single, Spread)):
-        yield from words_of(type.element)
-    elif isinstance(type, Methods):
+    yield from type.bare_words
+    for part in type.parts:
+        yield from words_of(part)
+    if isinstance(type, Methods):
         for method in type.methods:
-            yield method.name
             yield from words_of_all((*method.subjects, *method.parameters))

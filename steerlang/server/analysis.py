@@ -15,6 +15,7 @@ from steerlang.language.notes import Called, Given, Notes, Use, Word
 from steerlang.source import Source, Span
 from steerlang.syntax import tokenize
 from steerlang.syntax.lexing import Token
+from steerlang.syntax.parsing import MAX_CHARACTERS
 
 from .texts import Document, Text
 
@@ -37,8 +38,8 @@ class Analysis:
 
     @property
     def is_steer(self) -> bool:
-        """Whether it is in the text form, which alone has tokens of ours."""
-        return form_of_source(self.source) == "steer"
+        """Whether it is in the text form, which alone has tokens of ours, and of a size that is read at all."""
+        return form_of_source(self.source) == "steer" and len(self.source.text) <= MAX_CHARACTERS
 
     @property
     def module(self) -> Module:

@@ -186,7 +186,7 @@ class Answers:
         """Definitions whose name holds the letters asked for, in their order."""
         uris = [d.uri for d in self.desk.documents]
         paths = {d.path for d in self.desk.documents}
-        uris += [uri_of(p) for p in occurrences.programs_in(self.desk.folder) if p not in paths]
+        uris += [uri_of(p) for p in occurrences.programs_in(self.desk.folders) if p not in paths]
         found = []
         for uri in uris:
             document = self.desk.document(uri)

@@ -10,22 +10,17 @@ from steerlang.language.calling import DECLARING
 from steerlang.language.modules import Symbol
 from steerlang.language.parameter_types import (
     AxisOf,
-    Choice,
     Data,
     Flag,
     Layers,
-    ListOf,
     Methods,
     Number,
     ParameterType,
     Selector,
-    Single,
-    Spread,
     Text,
     Value,
     Words,
 )
-from steerlang.language.parameter_types.depth import WORD_HELP
 from steerlang.language.signature import Function, Method
 from steerlang.language.typed import Poison
 from steerlang.language.types import (
@@ -77,16 +72,17 @@ class Offer:
 def offers_for(analysis: Analysis, type: ParameterType | None, within: str = "") -> Iterator[Offer]:
     """What `type` takes; everything that has a value where nothing is known of it. `within` is the definition that is
     being written, which cannot name itself."""
-    offers = next((OFFERS[c] for c in type.__class__.__mro__ if c in OFFERS), None)
-    if offers is None:
+    if type is None:
         yield from _names(analysis, None, within)
         yield from _functions(analysis, None)
-    else:
+        return
+    if not isinstance(type, Methods):
+        yield from (Offer(Offered.WORD, word, help) for word, help in type.bare_words.items())
+    offers = next((OFFERS[c] for c in type.__class__.__mro__ if c in OFFERS), None)
+    if offers is not None:
         yield from offers(analysis, type, within)
-
-
-def _choice(_: Analysis, type: Choice, within: str) -> Iterator[Offer]:
-    yield from (Offer(Offered.WORD, word, help) for word, help in type.words.items())
+    for part in type.parts:
+        yield from offers_for(analysis, part, within)
 
 
 def _methods(_: Analysis, type: Methods, within: str) -> Iterator[Offer]:
@@ -94,13 +90,11 @@ def _methods(_: Analysis, type: Methods, within: str) -> Iterator[Offer]:
 
 
 def _selector(analysis: Analysis, type: Selector, within: str) -> Iterator[Offer]:
-    yield from (Offer(Offered.WORD, word, help) for word, help in type.words.items())
     functions = (analysis.compiled.program.registry.function(name) for name in type.calls)
     yield from (Offer(Offered.FUNCTION, f.name, f.help, function=f) for f in functions if f is not None)
 
 
 def _layers(analysis: Analysis, type: Layers, within: str) -> Iterator[Offer]:
-    yield from (Offer(Offered.WORD, word, help) for word, help in WORD_HELP.items())
     yield Offer(Offered.TEXT, "25%..75%", "the middle half of the layers")
     yield from _names(analysis, (LAYERS, RANGE, NUMBER), within)
 
@@ -123,10 +117,6 @@ def _data(analysis: Analysis, type: Data, within: str) -> Iterator[Offer]:
 
 def _words(analysis: Analysis, type: Words, within: str) -> Iterator[Offer]:
     yield from _typed(analysis, (TEXTS, list_of(TEXT)), within)
-
-
-def _list(analysis: Analysis, type: ListOf | Single | Spread, within: str) -> Iterator[Offer]:
-    yield from offers_for(analysis, type.element, within)
 
 
 def _number(analysis: Analysis, type: Number, within: str) -> Iterator[Offer]:
@@ -158,9 +148,8 @@ def _axis(analysis: Analysis, type: AxisOf, within: str) -> Iterator[Offer]:
 
 
 OFFERS: Mapping[type, Callable[..., Iterator[Offer]]] = {
-    Choice: _choice, Methods: _methods, Selector: _selector, Layers: _layers, Value: _value, Data: _data,
-    Words: _words, ListOf: _list, Single: _list, Spread: _list, Number: _number, Text: _text, Flag: _flag,
-    AxisOf: _axis,
+    Methods: _methods, Selector: _selector, Layers: _layers, Value: _value, Data: _data, Words: _words,
+    Number: _number, Text: _text, Flag: _flag, AxisOf: _axis,
 }  # fmt: skip
 
 

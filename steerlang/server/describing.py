@@ -11,7 +11,6 @@ from steerlang.diagnostics.codes import Code
 from steerlang.language import typed as t
 from steerlang.language.layers import spelled as layers_spelled
 from steerlang.language.modules import Symbol
-from steerlang.language.parameter_types import Choice, Methods, Selector
 from steerlang.language.registry import Kind
 from steerlang.language.signature import Function, Method, Parameter
 from steerlang.language.types import Type, shown
@@ -81,11 +80,8 @@ def parameter_text(parameter: Parameter, owner: str) -> str:
 
 
 def _options(parameter: Parameter) -> Iterator[str]:
-    kind = parameter.type
-    if isinstance(kind, (Choice, Selector)):
-        yield from (f"- `{word}`: {help}" for word, help in kind.words.items())
-    elif isinstance(kind, Methods):
-        yield from (f"- `{m.name}`: {m.help}" for m in kind.methods)
+    for type in (parameter.type, *parameter.type.parts):
+        yield from (f"- `{word}`: {help}" for word, help in type.bare_words.items())
 
 
 def kind_text(kind: Kind) -> str:

@@ -46,11 +46,12 @@ def uri_of(path: str) -> str:
 
 @dataclass(eq=False)
 class Desk:
-    """`encoding` is what positions are counted in; `folder` is what names of files are shown relative to."""
+    """`encoding` is what positions are counted in; `folders` are open in the editor: names of files are shown relative
+    to them."""
 
     settings: Settings = field(default_factory=Settings)
     encoding: str = "utf-16"
-    folder: str = ""
+    folders: tuple[str, ...] = ()
     _documents: dict[str, Document] = field(default_factory=dict)
     _analyses: dict[str, tuple[Analysis, Mapping[str, str | None], Facts]] = field(default_factory=dict)
     _facts: Facts | None = None
@@ -135,10 +136,11 @@ class Desk:
         return (Source(name, document.text, document.path), []) if document else read_source(path, name)
 
     def _name(self, path: str) -> str:
-        """How messages name a file: relative to the folder that is open, where it lies in there."""
-        if self.folder and path.startswith(self.folder.rstrip(os.sep) + os.sep):
-            return os.path.relpath(path, self.folder).replace(os.sep, "/")
-        return os.path.basename(path)
+        """How messages name a file: relative to the open folder it lies in, if it does in any."""
+        around = [f for f in self.folders if path.startswith(f.rstrip(os.sep) + os.sep)]
+        if not around:
+            return os.path.basename(path)
+        return os.path.relpath(path, max(around, key=len)).replace(os.sep, "/")
 
     # ---- the world ---------------------------------------------------------------------------------------------
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from steerlang.language.modules import Symbol
@@ -73,7 +74,7 @@ def _others(desk: Desk, analysis: Analysis, symbol: Symbol) -> Iterator[Analysis
     path, name = place_of(symbol)
     own = Path(path).name
     uris = dict.fromkeys([uri_of(path) if os.path.isabs(path) else path, *(d.uri for d in desk.documents)])
-    uris.update(dict.fromkeys(uri_of(p) for p in programs_in(desk.folder)))
+    uris.update(dict.fromkeys(uri_of(p) for p in programs_in(desk.folders)))
     for uri in uris:
         document = desk.document(uri)
         if document is None or document.path == analysis.document.path:
@@ -84,10 +85,10 @@ def _others(desk: Desk, analysis: Analysis, symbol: Symbol) -> Iterator[Analysis
                 yield found
 
 
-def programs_in(folder: str) -> list[str]:
-    """Programs below a folder, hidden folders left out."""
+def programs_in(open_folders: Iterable[str]) -> list[str]:
+    """Programs below some folders, hidden folders left out."""
     found: list[str] = []
-    for top, folders, files in os.walk(folder) if folder else ():
+    for top, folders, files in chain.from_iterable(map(os.walk, open_folders)):
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in ("node_modules", "__pycache__"))
         found += [os.path.join(top, f) for f in sorted(files) if f.endswith(PROGRAM_ENDINGS)]
         if len(found) >= MOST_PROGRAMS:

@@ -89,6 +89,7 @@ class SteerServer(LanguageServer):
         self.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)(_nothing)
         self.feature(lsp.TEXT_DOCUMENT_DID_SAVE)(guarded(self, self.looked_again))
         self.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)(guarded(self, self.looked_again))
+        self.feature(lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(guarded(self, self.know_folders))
         self.feature(VIEW_TEXT)(guarded(self, self.view_text))
         for method, (name, options) in QUESTIONS.items():
             self.feature(method, options)(guarded(self, getattr(self.answers, name)))
@@ -97,16 +98,19 @@ class SteerServer(LanguageServer):
 
     def begin(self, params: lsp.InitializeParams) -> None:
         """What the client says of itself. `initializationOptions.docs` is an address of pages with `{page}` in it."""
-        workspace = self.protocol.workspace
+        encoding = self.protocol.workspace.position_encoding
         given = params.initialization_options
         docs = given.get("docs") if isinstance(given, Mapping) else None
-        folder = path_of(workspace.root_uri) if workspace.root_uri else None
-        if folder is None and params.workspace_folders:
-            folder = path_of(params.workspace_folders[0].uri)
-        self.answers.desk.encoding = str(getattr(workspace.position_encoding, "value", workspace.position_encoding))
-        self.answers.desk.folder = folder or ""
+        self.answers.desk.encoding = str(getattr(encoding, "value", encoding))
+        self.know_folders(None)
         self.answers.links = Links(docs if isinstance(docs, str) else "")
         self.answers.client = client_of(params.capabilities)
+
+    def know_folders(self, _: Any) -> None:
+        """The folders that are open in the editor, now or after a change."""
+        workspace = self.protocol.workspace
+        uris = [f.uri for f in workspace.folders.values()] or [workspace.root_uri or ""]
+        self.answers.desk.folders = tuple(p for p in map(path_of, uris) if p is not None)
 
     def watch(self, _: Any) -> None:
         """Asks to be told of changes of files on disk, where the client can tell."""

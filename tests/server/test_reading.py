@@ -189,6 +189,17 @@ def test_workspace_symbols(editor: Editor, uri: str) -> None:
     assert all("p" in n and "l" in n and "t" in n for n, _ in names)
 
 
+def test_folders_that_are_opened_later(editor: Editor, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.steer").write_text("steerlang 1\nlet zyx = 1\n", encoding="utf-8")
+    query = lsp.WorkspaceSymbolParams("zyx")
+    assert len(editor.ask(lsp.WORKSPACE_SYMBOL, query)) == 0
+    folder = lsp.WorkspaceFolder(tmp_path.as_uri(), "more")
+    for added, removed, names in (([folder], [], ["zyx"]), ([], [folder], [])):
+        event = lsp.DidChangeWorkspaceFoldersParams(lsp.WorkspaceFoldersChangeEvent(added=added, removed=removed))
+        editor.tell(lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, event)
+        assert [s.name for s in editor.ask(lsp.WORKSPACE_SYMBOL, query)] == names
+
+
 def test_folds(editor: Editor, fresh: Fresh) -> None:
     text = (
         'steerlang 1\n# One.\n# Two.\nimport a = "common.steer"\nimport b = "two_vectors.steer"\n'

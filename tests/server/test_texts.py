@@ -126,8 +126,15 @@ def _ask(editor: Editor, random: random.Random, uri: str, model: Model) -> None:
         editor.ask(method, lsp.WorkspaceSymbolParams("a"))
 
 
-@pytest.mark.parametrize(("encoding", "seed"), [("utf-16", 1), ("utf-8", 2), ("utf-16", 3)])
-def test_any_interleaving_of_edits_and_questions(project: Path, encoding: str, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "seed", "steps"),
+    [
+        ("utf-16", 1, 150),
+        ("utf-8", 2, 150),
+        *(pytest.param(e, seed, 1500, marks=pytest.mark.slow) for seed, e in enumerate(ENCODINGS, 10)),
+    ],
+)
+def test_any_interleaving_of_edits_and_questions(project: Path, encoding: str, seed: int, steps: int) -> None:
     """Two programs, one of which imports the other: opened, edited, closed and asked about in any order."""
     editor = Editor(project, encodings=(encoding,))
     assert editor.initialized.capabilities.position_encoding == encoding
@@ -137,7 +144,7 @@ def test_any_interleaving_of_edits_and_questions(project: Path, encoding: str, s
         "other.steer": (project / "common.steer").read_text(),
     }
     open_now: dict[str, Model] = {}
-    for _ in range(150):
+    for _ in range(steps):
         name = chance.choice(sorted(texts))
         uri = editor.uri(name)
         if name not in open_now:
@@ -169,6 +176,9 @@ def test_nonsense_is_survived(project: Path) -> None:
     assert editor.hover(editor.uri("nowhere.steer"), lsp.Position(0, 0)) == ""
     editor.tell("steerlang/unknown", {"what": 1})
     assert editor.labels("untitled:Untitled-1", lsp.Position(0, 0)) == []
+    large = editor.open("large.steer", "steerlang 1\n" + "let a = 1\n" * 120_000)
+    assert [d.code for d in editor.diagnostics(large)] == ["SL112"]
+    assert editor.labels(large, lsp.Position(5, 5)) == []
     editor.open("odd.steer", "steerlang 1\n\0\ud800 let a = 1")
     editor.diagnostics(editor.uri("odd.steer"))
     assert editor.close() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,16 @@ class ParameterType(ABC):
 
     @abstractmethod
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed: ...
+
+    @property
+    def bare_words(self) -> Mapping[str, str]:
+        """The words it reads before names are looked up, each with a line of help."""
+        return {}
+
+    @property
+    def parts(self) -> tuple[ParameterType, ...]:
+        """Other types that it lets read what is given, or its entries."""
+        return ()
 
     def is_one(self, expr: tree.Expr) -> bool:
         """Whether a list that is written in place is one value of this type."""

@@ -27,6 +27,10 @@ class Layers(ParameterType):
     def phrase(self) -> str:
         return "layers (`all`, `8..16`, `25%..75%`, `last - 2`, `[1, 2]`)"
 
+    @property
+    def bare_words(self) -> Mapping[str, str]:
+        return WORD_HELP
+
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         if isinstance(expr, tree.ListOf):
             items = tuple(self._item(e, scope) for e in expr.items)

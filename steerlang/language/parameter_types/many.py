@@ -27,6 +27,10 @@ class ListOf(ParameterType):
     def phrase(self) -> str:
         return f"{self.element.phrase}, or a list" if self.single else f"a list, each {self.element.phrase}"
 
+    @property
+    def parts(self) -> tuple[ParameterType, ...]:
+        return (self.element,)
+
     def problem(self, value: Any) -> Mismatch | None:
         found = (self.element.problem(v) for v in value) if isinstance(value, list) else ()
         return next((f for f in found if f is not None), None)
@@ -59,6 +63,10 @@ class Single(ParameterType):
     def phrase(self) -> str:
         return self.element.phrase
 
+    @property
+    def parts(self) -> tuple[ParameterType, ...]:
+        return (self.element,)
+
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         item = self.element.check(expr, scope)
         return t.Sequence((item,), list_of(WORD), item.axes, expr.span)
@@ -74,6 +82,10 @@ class Spread(ParameterType):
     @property
     def phrase(self) -> str:
         return f"{self.element.phrase}, or a list"
+
+    @property
+    def parts(self) -> tuple[ParameterType, ...]:
+        return (self.element,)
 
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         if not isinstance(expr, tree.ListOf):

@@ -29,6 +29,10 @@ class Choice(ParameterType):
     def phrase(self) -> str:
         return "one of " + ", ".join(f"`{w}`" for w in self.words)
 
+    @property
+    def bare_words(self) -> Mapping[str, str]:
+        return self.words
+
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         if isinstance(expr, tree.Nothing) and "none" in self.words:
             scope.notes.word(expr.span, "none", self.words)
@@ -67,8 +71,17 @@ class WordOr(ParameterType):
     def phrase(self) -> str:
         return f"{self.other.phrase}, or " + " or ".join(f"`{w}`" for w in self.words)
 
+    @property
+    def bare_words(self) -> Mapping[str, str]:
+        return self.words
+
+    @property
+    def parts(self) -> tuple[ParameterType, ...]:
+        return (self.other,)
+
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         if isinstance(expr, tree.Name) and expr.id in self.words:
+            scope.notes.word(expr.span, expr.id, self.words)
             return t.Constant(expr.id, WORD, expr.span)
         return self.other.check(expr, scope)
 
@@ -92,6 +105,10 @@ class Methods(ParameterType):
     @property
     def phrase(self) -> str:
         return "one of " + ", ".join(f"`{m.name}`" for m in self.methods)
+
+    @property
+    def bare_words(self) -> Mapping[str, str]:
+        return {m.name: m.help for m in self.methods}
 
     def find(self, name: str) -> Method | None:
         return next((m for m in self.methods if m.name == name), None)
@@ -134,6 +151,10 @@ class Selector(ParameterType):
     @property
     def phrase(self) -> str:
         return "one of " + ", ".join([*(f"`{w}`" for w in self.words), *(f"`{c}(…)`" for c in self.calls)])
+
+    @property
+    def bare_words(self) -> Mapping[str, str]:
+        return self.words
 
     def check(self, expr: tree.Expr, scope: Scope) -> t.Typed:
         if isinstance(expr, tree.Name):
