@@ -102,7 +102,10 @@ def _written(run: Run, page: ReportValue, to: str | Path | None) -> Path:
     span = page.span if to is None else None
     place = None if to is None else f"--to {to}"
     try:
-        return write_report(run, page)
+        written = write_report(run, page)
+        if isinstance(written, Path):
+            return written
+        found = written
     except ExportRefused as refused:
         found = error(codes.OUTPUT_EXISTS, span, str(refused), help=refused.help, place=place)
     except OSError as e:
