@@ -27,6 +27,7 @@ def make_base(options: argparse.Namespace) -> None:
     phases = tuple(replace(phase, steps=min(phase.steps, options.steps)) for phase in whole.phases)
     recipe = replace(whole, phases=phases, seeing=replace(whole.seeing, steps=min(whole.seeing.steps, options.steps)))
     figures = training.train(recipe, options.out / "scenes")
+    (options.out / "scenes" / "training.json").unlink(missing_ok=True)
     record(options.out / "scenes", {"recipe": asdict(recipe), "figures": figures})
 
 

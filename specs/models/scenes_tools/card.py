@@ -69,7 +69,7 @@ nothing else in 500 steps. Then, each phase with its own warm-up and decay of th
 | steps of {batch} scenes | highest rate | captions, questions | of these yes or no | texts | CPU minutes |
 |---|---|---|---|---|---|
 {phases}
-
+{note}
 ## On the test scenes
 
 Greedy; a caption's first shape word, the count before it, and the first word of each class are compared with the scene;
@@ -125,7 +125,7 @@ def write_cards(models: Path, data: Path) -> None:
         seeing_steps=recipe["seeing"]["steps"], seeing_batch=recipe["seeing"]["batch"],
         seeing_minutes=figures["seeing"]["minutes"], cells_right=figures["seeing"]["cells_right"],
         phases=_phases(recipe["phases"], figures["phases"]), batch=recipe["phases"][0]["batch"], rates=_rates(),
-        side=SIDE, cell=CELL, tokens=TOKENS, table=_table(made),
+        note=f"\n{base['note']}\n" if "note" in base else "", side=SIDE, cell=CELL, tokens=TOKENS, table=_table(made),
     )  # fmt: skip
     (folders["scenes"] / "README.md").write_text(text, encoding="utf-8")
     for style in TUNED:
