@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from steerlang.models.loading import LoadedModel
 Spelling = Callable[[int], tuple[str, str]]
 
 _SHORTEST = 3
+_TOGETHER = 256  # rows whose scores of the whole vocabulary are held at once
 _SEARCHED = 256  # tokens looked at first; more where they are not enough
 
 
@@ -112,10 +114,13 @@ def spelling_of(loaded: LoadedModel) -> Spelling:
 
 def named(loaded: LoadedModel, rows: Sequence[Tensor], final_norm: bool, tops: Sequence[int],
           filters: Sequence[WordFilter]) -> list[list[Named]]:  # fmt: skip
-    """Words of several sets of rows ``[N, D]``, all of them through the unembedding together."""
-    scores = unembedded(loaded, torch.cat(list(rows)), final_norm)
+    """Words of several sets of rows ``[N, D]``, through the unembedding together, some hundred rows at a time."""
     spelling = spelling_of(loaded)
-    return [
-        [words_of(row, spelling, top, admitted) for row in part]
-        for part, top, admitted in zip(torch.split(scores, [len(r) for r in rows]), tops, filters, strict=True)
-    ]
+    wanted = [(top, admitted) for part, top, admitted in zip(rows, tops, filters, strict=True) for _ in part]
+    found: list[Named] = []
+    for piece in torch.split(torch.cat(list(rows)), _TOGETHER):
+        for scores in unembedded(loaded, piece, final_norm):
+            top, admitted = wanted[len(found)]
+            found.append(words_of(scores, spelling, top, admitted))
+    starts = [0, *accumulate(len(part) for part in rows)]
+    return [found[start:end] for start, end in pairwise(starts)]

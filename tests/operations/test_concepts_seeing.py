@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models.tiny_seeing import make_llava, noise
+from models.tiny_seeing import llava, noise, save
 
 from steerlang.api import Settings, load
 
@@ -46,8 +46,8 @@ report  page     = html(to = "out/report.html")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("seen")
     (folder / "pyproject.toml").write_text("")
-    make_llava(folder / "llava")
-    make_llava(folder / "other", seed=2)  # one that never says the place of an image
+    save(llava(), folder / "llava")
+    save(llava(), folder / "other", seed=2)  # one that never says the place of an image
     (folder / "data" / "img").mkdir(parents=True)
     with (folder / "data/t.csv").open("w", newline="") as out:
         table = csv.writer(out)
@@ -75,11 +75,11 @@ def test_the_program_of_a_fine_tune(place: Path, tmp_path: Path) -> None:
     assert sum(made["moved"].counts) == len(common)
     # The image stands beside each sample, and what was said of it.
     rows = made["seen"]["dict"].table.records()
+    said = [sample.completion for sample in made["captions"]["base"]]
     names = [f"img/{i}.png" for i in range(COUNT) if i != 3]
     for row in rows:
         assert row["image"] == names[row["row"]]
-        assert row["text"].startswith("Describe the picture.")
-        assert row["text"] != "Describe the picture."
+        assert row["text"] == "Describe the picture." + said[row["row"]]
     for k in range(3):
         own = [r["row"] for r in rows if r["concept"] == k]
         best = np.argsort(-dictionary.activations[:, k], kind="stable")[: len(own)]
