@@ -346,6 +346,21 @@ def test_references_after_plain_prompts(run: Any, place: Path, plain: Any) -> No
         np.testing.assert_allclose(found[i, 0], wanted, atol=3e-5 * np.abs(wanted).max())
 
 
+def test_messages_without_images_are_written_by_a_template_that_looks_for_parts(
+    run: Any, place: Path, plain: Any
+) -> None:
+    head = 'model m = hf("llava")\ndata rows = csv("data/t.csv", text = "asked", chat = true, limit = 3)\n'
+    text = "activations acts = capture(m, rows, layers = 0, tokens = mean)"
+    found = run(text, "acts", head=head)["acts"]["states"]
+    for i in range(3):
+        said = [{"role": "user", "content": [{"type": "text", "text": QUESTIONS[i]}]}]
+        rendered = plain[1].apply_chat_template(said, add_generation_prompt=False)
+        assert QUESTIONS[i] in rendered
+        ids = plain[1].tokenizer(rendered, add_special_tokens=False, return_tensors="pt")
+        wanted = blocks(plain[0], **ids)[:, 0].mean(0)
+        np.testing.assert_allclose(found[i, 0], wanted, atol=3e-5 * np.abs(wanted).max())
+
+
 def test_a_reference_that_is_not_named(program: Any) -> None:
     with pytest.raises(SteerlangError) as refused:
         program("activations acts = capture(m, photos, layers = 0, during = reference)")
