@@ -261,7 +261,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         save_model(folder)
-        tables = [reading(folder, count), generating(folder, count // 4)]
+        tables = [reading(folder, count), generating(folder, count // 8)]
         if "--no-memory" not in sys.argv:
             write("images", tables)
             tables.append(memory(folder, count))

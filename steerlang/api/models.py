@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
 from steerlang.graph.facts.task import CLASSIFIERS
@@ -72,10 +73,12 @@ class RunModel:
         prompts: str | Sequence[str],
         max_new_tokens: int = 32,
         *,
+        images: str | Path | Sequence[str | Path] | None = None,
         steering: Steering | list[Steering] = None,
         scales: float | list[float] | None = None,
     ) -> list[str]:
-        """Greedy continuations of prompts, without the prompts themselves, in one batch.
+        """Greedy continuations of prompts, without the prompts themselves, in one batch. `images` are paths, one a
+        prompt or one for all, for a model that sees: each prompt is then written by its processor's chat template.
 
         Each row may be steered its own way, on top of what the model does itself: `steering` is a list with one entry a
         prompt (None, a `steering` or a model of this run, or a tuple of `SteeringAction`), or one entry for all;
@@ -87,12 +90,21 @@ class RunModel:
         from steerlang.operations.generating import continue_texts
 
         texts = [prompts] if isinstance(prompts, str) else list(prompts)
+        paths = None if images is None else _paths(images, len(texts))
         found = row_recipes(self, len(texts), steering, scales)
         with as_steerlang_errors():
-            return continue_texts(self._loaded(), found.recipes, found.rows, texts, max_new_tokens)
+            return continue_texts(self._loaded(), found.recipes, found.rows, texts, max_new_tokens, paths)
 
     def _loaded(self) -> LoadedModel:
         return self.run.resources.model(self.value.base, self.run.result)
 
     def __repr__(self) -> str:
         return f"<model {self.value.name}>"
+
+
+def _paths(images: str | Path | Sequence[str | Path], count: int) -> list[str]:
+    """One path a prompt."""
+    given = [images] * count if isinstance(images, (str, Path)) else list(images)
+    if len(given) != count:
+        raise ValueError(f"{len(given)} images for {count} prompts: give one for each, or one for all")
+    return [str(path) for path in given]

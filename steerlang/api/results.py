@@ -95,7 +95,7 @@ def _shown(value: float | bool | None) -> str:
 @dataclass(frozen=True)
 class Sample:
     """One generated text. `gate_open` says whether some gate of the model was open on it; None without gates. `id`,
-    `references` and `answer_type` are those of its row."""
+    `references`, `answer_type` and `image` (the path, as the table has it) are those of its row."""
 
     prompt: str
     completion: str
@@ -105,6 +105,7 @@ class Sample:
     id: int | str = 0
     references: tuple[str, ...] = ()
     answer_type: str | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -312,6 +313,7 @@ def samples_of(payload: Payload) -> list[Sample]:
             r["id"],
             tuple(r.get("references", ())),
             r.get("answer_type"),
+            r.get("image"),
         )
         for r in payload.rows
     ]

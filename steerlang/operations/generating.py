@@ -24,7 +24,7 @@ from .origins import identity_of
 from .recipes import recipe_of
 from .rendering import vocabulary_of, within
 from .resources import Resources
-from .showing import items_of
+from .showing import beside, items_of
 from .text import text_of
 
 
@@ -141,12 +141,13 @@ def _handed_on(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def continue_texts(
-    loaded: LoadedModel, recipes: Sequence[Recipe], rows: Sequence[int], texts: Sequence[str], max_new_tokens: int
-) -> list[str]:
-    """Greedy continuations of plain texts, text i under recipe `rows[i]`."""
+    loaded: LoadedModel, recipes: Sequence[Recipe], rows: Sequence[int], texts: Sequence[str], max_new_tokens: int,
+    images: Sequence[str] | None = None,
+) -> list[str]:  # fmt: skip
+    """Greedy continuations of plain texts, text i under recipe `rows[i]`; or of prompts, each beside its image."""
     if not texts:
         return []
-    items = tokenise(loaded.tokenizer, texts)
+    items = tokenise(loaded.tokenizer, texts) if images is None else beside(loaded, texts, images)
     return [r.text for r in generate(loaded, items, max_new_tokens=max_new_tokens, recipes=recipes, rows=rows)]
 
 

@@ -76,7 +76,26 @@ def _messages(text: str, row: dict[str, Any], answer: bool) -> list[Message]:
 
 
 def _rendered(tokenizer: Any, messages: Sequence[Message], answer: bool) -> str:
-    return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=answer))
+    form = _spoken(tokenizer, messages)
+    return str(tokenizer.apply_chat_template(form, tokenize=False, add_generation_prompt=answer))
+
+
+def _spoken(tokenizer: Any, messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Messages in the form the template takes: as texts, or, where it does not write the last of these, in parts.
+
+    Templates of models that see look for parts, and pass over texts without a word.
+    """
+    said = messages[-1]["content"].strip()
+    parts: list[dict[str, Any]] = [
+        {"role": m["role"], "content": [{"type": "text", "text": m["content"]}]} for m in messages
+    ]
+    for form in (list(messages), parts):
+        try:
+            if said in tokenizer.apply_chat_template(form, tokenize=False):
+                return form
+        except (TypeError, AttributeError):  # of a template that takes the other form
+            continue
+    return list(messages)
 
 
 def _reply_tokens(tokenizer: Any, messages: list[Message], item: TokenisedItem) -> tuple[int, ...]:
@@ -88,7 +107,8 @@ def _reply_tokens(tokenizer: Any, messages: list[Message], item: TokenisedItem) 
     if messages[-1]["role"] != "assistant":
         return ()
     if _MARKED.search(tokenizer.get_chat_template()):
-        made = tokenizer.apply_chat_template(messages, return_dict=True, return_assistant_tokens_mask=True)
+        form = _spoken(tokenizer, messages)
+        made = tokenizer.apply_chat_template(form, return_dict=True, return_assistant_tokens_mask=True)
         return tuple(at for at, marked in enumerate(made["assistant_masks"]) if marked)
     if item.offsets is None:
         raise NeedsOffsets

@@ -46,6 +46,13 @@ def shown(
     return eyes.items([_shown(eyes, row, data) for row in rows], by_text)
 
 
+def beside(loaded: LoadedModel, prompts: Sequence[str], images: Sequence[str]) -> list[TokenisedItem]:
+    """Prompts, each with the image at a path."""
+    eyes = eyes_of(loaded)
+    rendered = [_rendered(eyes.processor, prompt, None) for prompt in prompts]
+    return eyes.items([Shown(text, path, "", special) for (text, special), path in zip(rendered, images, strict=True)])
+
+
 def replied(loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node) -> list[TokenisedItem]:
     """Generated rows of prompts with images, token for token: selectors see what was generated. The token that ended a
     text is no part of it."""

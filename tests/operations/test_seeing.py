@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -345,7 +346,57 @@ def test_references_after_plain_prompts(run: Any, place: Path, plain: Any) -> No
         np.testing.assert_allclose(found[i, 0], wanted, atol=3e-5 * np.abs(wanted).max())
 
 
+def test_messages_without_images_are_written_by_a_template_that_looks_for_parts(
+    run: Any, place: Path, plain: Any
+) -> None:
+    head = 'model m = hf("llava")\ndata rows = csv("data/t.csv", text = "asked", chat = true, limit = 3)\n'
+    text = "activations acts = capture(m, rows, layers = 0, tokens = mean)"
+    found = run(text, "acts", head=head)["acts"]["states"]
+    for i in range(3):
+        said = [{"role": "user", "content": [{"type": "text", "text": QUESTIONS[i]}]}]
+        rendered = plain[1].apply_chat_template(said, add_generation_prompt=False)
+        assert QUESTIONS[i] in rendered
+        ids = plain[1].tokenizer(rendered, add_special_tokens=False, return_tensors="pt")
+        wanted = blocks(plain[0], **ids)[:, 0].mean(0)
+        np.testing.assert_allclose(found[i, 0], wanted, atol=3e-5 * np.abs(wanted).max())
+
+
 def test_a_reference_that_is_not_named(program: Any) -> None:
     with pytest.raises(SteerlangError) as refused:
         program("activations acts = capture(m, photos, layers = 0, during = reference)")
     assert refused.value.diagnostics[0].code.id == "SL455"
+
+
+def test_a_model_of_a_run_sees(run: Any, place: Path) -> None:
+    """In Python: one image a prompt or one for all, as in the program; images of the rows are told with the replies."""
+    found = run("samples said = generate(m, photos, max_new_tokens = 5)", "said")
+    assert [s.image for s in found["said"]] == [f"img/{i}.png" for i in range(COUNT)]
+    model = found.model("m")
+    paths = [place / f"data/img/{i}.png" for i in range(COUNT)]
+    assert model.generate([PROMPT] * COUNT, 5, images=paths) == [s.completion for s in found["said"]]
+    assert model.generate([PROMPT, PROMPT], 5, images=paths[2]) == [found["said"][2].completion] * 2
+    with pytest.raises(ValueError, match="2 images for 1 prompts"):
+        model.generate(PROMPT, images=paths[:2])
+    with pytest.raises(SteerlangError) as refused:
+        model.generate(PROMPT, images=place / "data/t.csv")
+    assert refused.value.diagnostics[0].code.id == "SL457"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: (f / "processor_config.json").unlink(), "has no image processor"),
+        (lambda f: (f / "tokenizer.json").unlink(), "has no tokenizer"),
+    ],
+)
+def test_a_model_without_what_it_needs_to_see(program: Any, place: Path, change: Any, message: str) -> None:
+    folder = place / "lacking"
+    shutil.copytree(place / "llava", folder)
+    change(folder)
+    try:
+        with pytest.raises(SteerlangError) as refused:
+            program('model l = hf("lacking", task = image_text_to_text)')
+        assert refused.value.diagnostics[0].code.id == "SL516"
+        assert message in refused.value.diagnostics[0].message
+    finally:
+        shutil.rmtree(folder)
