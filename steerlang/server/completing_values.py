@@ -19,6 +19,7 @@ from steerlang.language.parameter_types import (
     Selector,
     Text,
     Value,
+    WordOr,
     Words,
 )
 from steerlang.language.signature import Function, Method
@@ -83,6 +84,11 @@ def offers_for(analysis: Analysis, type: ParameterType | None, within: str = "")
         yield from offers(analysis, type, within)
     for part in type.parts:
         yield from offers_for(analysis, part, within)
+
+
+def _word_or(analysis: Analysis, type: WordOr, within: str) -> Iterator[Offer]:
+    yield from (Offer(Offered.WORD, word, help) for word, help in type.words.items())
+    yield from offers_for(analysis, type.other, within)
 
 
 def _methods(_: Analysis, type: Methods, within: str) -> Iterator[Offer]:
