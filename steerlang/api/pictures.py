@@ -34,11 +34,7 @@ def pictures_of(findings: Findings) -> dict[str, str]:
 
 
 def _shown(findings: Findings) -> Iterator[str]:
-    """The images of tables, then of prompts, in the order they are shown."""
-    for table in findings.details:
-        if table.folder and "image" in table.columns:
-            at = table.columns.index("image")
-            yield from (str(Path(table.folder, str(row[at]))) for row in table.rows if row[at])
+    """The images that stand beside prompts, in the order they are shown."""
     for samples in findings.samples:
         yield from samples.images[:MOST_OF_TABLE]
 

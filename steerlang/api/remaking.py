@@ -99,19 +99,19 @@ def _written(run: Run, page: ReportValue, to: str | Path | None) -> Path:
 
     from .pages import write_report
 
+    found: Path | Diagnostic
     span = page.span if to is None else None
     place = None if to is None else f"--to {to}"
     try:
-        written = write_report(run, page)
-        if isinstance(written, Path):
-            return written
-        found = written
+        found = write_report(run, page)
     except ExportRefused as refused:
         found = error(codes.OUTPUT_EXISTS, span, str(refused), help=refused.help, place=place)
     except OSError as e:
         reason = f"cannot write `{page.path}`: {(e.strerror or str(e)).lower()}"
         found = error(codes.RUN_FAILED, span, reason, help="choose another place", place=place)
-    raise SteerlangError((found,))
+    if isinstance(found, Diagnostic):
+        raise SteerlangError((found,))
+    return found
 
 
 def _incomplete(missing: int, name: str) -> Diagnostic:

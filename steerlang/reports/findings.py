@@ -162,13 +162,12 @@ class EditTable:
 @dataclass(frozen=True)
 class DetailTable:
     """A table of any columns: what a metric is made of, a dictionary of concepts, a shift. Cells are numbers, texts,
-    lists of them, or None; `note` is a line on the whole, `folder` that from which images are named."""
+    lists of them, or None; `note` is a line on the whole."""
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     note: str = ""
-    folder: str = ""
 
 
 @dataclass(frozen=True)

@@ -139,8 +139,6 @@ def _details(run: Finished) -> Iterator[DetailTable]:
         for d in _results(run, kind):
             for labels, value in d.cells.items():
                 table = detail(_name(d.name, d.axes, labels), value)
-                if table is not None and "image" in table.columns and labels in d.nodes:
-                    table = replace(table, folder=_folder_of_images(d.nodes[labels]))
                 if table is not None:
                     yield table
 

@@ -63,9 +63,6 @@ table.board td { min-width: 11rem; max-width: 22rem; } table.board th[scope="row
   border-radius: 3px; background: var(--sheet); image-rendering: auto; display: block; }
 .picture { display: block; max-width: 10rem; max-height: 10rem; min-width: 4rem; margin: 0 0 .3rem; border-radius: 3px;
   image-rendering: auto; }
-.gallery { display: flex; flex-wrap: wrap; gap: .6rem; margin-bottom: .75rem; }
-.gallery figcaption { font-size: .75rem; }
-.gallery p { margin: 0; } figcaption { color: var(--soft); }
 ins { text-decoration: none; background: var(--new); border-radius: 3px; padding: .05em .1em; }
 del { text-decoration: none; background: var(--gone); border-radius: 3px; padding: .05em .1em; }
 ul.told { padding: 0; list-style: none; } ul.told li { padding: .3rem 0; }

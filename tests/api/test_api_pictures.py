@@ -13,7 +13,7 @@ from PIL import Image
 from steerlang.api import pictures
 from steerlang.api.pictures import pictures_of
 from steerlang.reports.background import Background
-from steerlang.reports.findings import DetailTable, Findings, SampleColumn, SampleTable
+from steerlang.reports.findings import Findings, SampleColumn, SampleTable
 from steerlang.reports.html import page
 
 
@@ -64,15 +64,10 @@ def test_a_page_holds_so_many(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(pictures_of(asked(folder, *["small1.png"] * 90))) == 1
 
 
-def test_pictures_stand_beside_prompts_and_concepts_are_galleries(folder: Path) -> None:
-    rows = ((0, "small0.png", 0.5), (0, "small1.png", 0.25), (1, "small2.png", 0.75), (1, "gone.png", 0.5))
-    table = DetailTable("who", ("concept", "image", "activation"), rows, folder=str(folder))
-    found = Findings("p.steer", samples=asked(folder, "small3.png").samples, details=(table,))
+def test_pictures_stand_beside_prompts(folder: Path) -> None:
+    found = asked(folder, "small3.png", "gone.png", "small3.png")
     text = page(found, Background(pictures=pictures_of(found)))
-    assert text.count('<div class="gallery">') == 2
-    assert text.count("<figcaption>") == 3
-    assert "concept 1" in text
-    assert text.count("<img ") == 3 + 3 + 1  # in galleries, in the folded table, beside the prompt
+    assert text.count("<img ") == 2
     assert 'alt="small3.png"' in text
     assert "img-src data:" in text
     assert "<img " not in page(found)

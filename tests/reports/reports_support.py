@@ -91,7 +91,7 @@ def findings() -> Findings:
         ),
         details=(
             DetailTable("polite", ("concept", "image", "activation", "words"),
-                        ((0, "a.png", 0.5, (NASTY, "x")), (1, "gone.png", 0.25, ())), NASTY, "/pictures"),
+                        ((0, "a.png", 0.5, (NASTY, "x")), (1, "gone.png", 0.25, ())), NASTY),
             DetailTable("words[dict]", ("concept", "words", "scores"),
                         ((0, [NASTY, "second", "third"], [1.0, 0.5, 0.25]), (1, [], [])), f"noted {NASTY}"),
             DetailTable("texts", ("concept", "row", "activation", "text"),
