@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from lsprotocol import types as lsp
 
 from steerlang.language.modules import Symbol
+from steerlang.language.parameter_types import Value
 from steerlang.language.signature import Function, Method
 from steerlang.language.typed import Poison
+from steerlang.language.types import POINT, VECTOR, shown
+from steerlang.syntax.vocabulary import VALUE_ENDS
 
 from .analysis import Analysis
 from .completing_texts import in_text
 from .completing_values import Offer, Offered, offers_for
-from .cursor import Cursor, cursor_at
+from .cursor import Cursor, Frame, cursor_at
 from .describing import Describer, code_block, function_text, kind_text, paragraphs, parameter_text, written_value
 from .desk import Desk
 from .expected import Slot, slot_at
@@ -76,8 +79,11 @@ class Completer:
     def _values(self, cursor: Cursor, slot: Slot) -> Iterator[Offer]:
         if cursor.kind == "import":
             return
+        if _follows_a_value(cursor):
+            return
         if cursor.inner is not None and cursor.inner.is_index:
-            yield from self._points(cursor.inner.subject)
+            yield from self._points(cursor.inner, slot)
+            return
         named = [*self._arguments(slot.owner, cursor)] if cursor.entry and slot.owner is not None else []
         needed = slot.parameter is not None and slot.parameter.required  # what stands here by position comes first
         yield from () if needed else named
@@ -101,16 +107,24 @@ class Completer:
         for symbol in module.symbols.values() if module is not None else ():
             yield Offer(Offered.NAME, symbol.name, self._detail(symbol), symbol=symbol)
 
-    def _points(self, subject: str) -> Iterator[Offer]:
-        """What selects from a definition: its axes, and the models of a list."""
-        symbol = self.analysis.module.symbols.get(subject)
+    def _points(self, frame: Frame, slot: Slot) -> Iterator[Offer]:
+        """What selects from a definition: its axes, the models of a list, the points of an axis, layers of a vector."""
+        symbol = self.analysis.module.symbols.get(frame.subject)
         meaning = self.analysis.compiled.program.meanings.get(symbol) if symbol is not None else None
-        for axis in meaning.axes if meaning is not None else ():
+        axes = meaning.axes if meaning is not None else ()
+        if frame.argument is not None:
+            labels = (label for axis in axes if axis.name == frame.argument for label in axis.labels)
+            yield from (Offer(Offered.WORD, shown(label), f"a point of `{frame.argument}`") for label in labels)
+            yield from offers_for(self.analysis, Value((POINT,)))
+            return
+        for axis in axes:
             if axis.name == "model":
                 for label in axis.labels:
-                    yield Offer(Offered.NAME, str(label), f"a point of the models of `{subject}`")
-            else:
+                    yield Offer(Offered.NAME, str(label), f"a point of the models of `{frame.subject}`")
+            elif axis.name not in frame.given:
                 yield Offer(Offered.ARGUMENT, axis.name, f"the sweep `{axis.name}`", insert=f"{axis.name} = ")
+        if meaning is None or meaning.type == VECTOR:
+            yield from offers_for(self.analysis, slot.type)
 
     def _detail(self, symbol: Symbol) -> str:
         meaning = self.analysis.compiled.program.meanings.get(symbol)
@@ -131,6 +145,12 @@ class Completer:
         if offer.kind is not Offered.FUNCTION:
             return offer.label
         return f"{offer.label}($0)" if self.snippets else f"{offer.label}("
+
+
+def _follows_a_value(cursor: Cursor) -> bool:
+    """Whether the place is behind a value, where only an operator, a comma or the next definition can stand."""
+    before = cursor.before
+    return cursor.start == cursor.offset and before is not None and before.type in VALUE_ENDS
 
 
 def _once(offers: Iterable[Offer]) -> list[Offer]:

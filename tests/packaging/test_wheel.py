@@ -106,3 +106,10 @@ def test_running_without_torch_is_explained(python: Path, tmp_path: Path) -> Non
     if found.returncode:
         assert "SL512" in found.stderr
         assert "steerlang[run]" in found.stderr
+
+
+def test_the_language_server_without_pygls_is_explained(python: Path, tmp_path: Path) -> None:
+    found = _run(python, "-m", "steerlang", "lsp", cwd=tmp_path)
+    assert found.returncode == 3
+    assert "pip install 'steerlang[lsp]'" in found.stderr
+    assert "Traceback" not in found.stderr

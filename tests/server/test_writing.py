@@ -47,6 +47,13 @@ CASES = {
     "sweeps": (HEAD + "metric m = perplexity(out, by = base)\nlet b = argmax(m, over = |)", ["s"], ["base", "polite"]),
     "numbers": (HEAD + "let k = 3\nmodel m = apply(base, add(polite, scale = |))", ["s", "k"], ["manners", "base"]),
     "points": (HEAD + "metric m = perplexity(out, by = base)\nexpect e = m[|]", ["base", "common.base"], ["extract"]),
+    "points of a sweep": (
+        HEAD + "model k = apply(base, add(polite, scale = s))\nmetric m = perplexity(generate(k, [\"a\"]), by = base)\n"
+        "let b = argmax(m, over = s)\nexpect e = m[s = |]", ["0.0", "0.1", "b"], ["base", "polite"],
+    ),
+    "layers of a vector": (HEAD + "vector v = polite[|]", ["all", "last", "25%..75%"], ["base"]),
+    "behind a value": (HEAD + "vector v = polite |", [], ["base", "polite", "vector", "unit"]),
+    "behind an argument": (HEAD + "vector v = extract(base |", [], ["base", "manners", "method"]),
     "after an operator": (HEAD + "model m = base + |", ["compose"], ["manners"]),
     "unclosed before more": (HEAD + "vector v = extract(base, |\nlet a = 1\n", ["manners"], ["a"]),
     "columns": (HEAD + 'data d = jsonl("data/manners.jsonl", text = "|")', ["rude", "polite"], ["base"]),
