@@ -77,7 +77,8 @@ def _from_states(call: Call, low: Lowering, target: StatesValue, source: StatesV
     if not _is_defined(call, low, choice, target.tokens) or not _enough(call, low, choice, fewest):
         return POISON
     places = (target.model, target.site, target.layers, target.tokens)
-    return directions(low, choice, call["seed"], (target.node, source.node), *places)
+    paired = needs_pairs(choice.method.name, choice.options)
+    return directions(low, choice, call["seed"], (target.node, source.node), *places, paired)
 
 
 def _takes_states(call: Call, low: Lowering, choice: MethodChoice) -> bool:
@@ -127,8 +128,9 @@ def directions(
     site: Json,
     layers: tuple[int, ...],
     tokens: Json,
+    paired: bool = True,
 ) -> VectorValue:
-    """The vector that a method makes of the target's and the source's states."""
+    """The vector that a method makes of the target's and the source's states; `paired`: row by row."""
     options: dict[str, Json] = {
         "method": choice.document(),
         "site": site,
@@ -136,6 +138,7 @@ def directions(
         "tokens": tokens,
         "seed": seed,
     }
+    options |= {} if paired else {"paired": False}
     node = low.node("extract", options, states, "vector", version=choice.method.version + _RECORD)
     return VectorValue(node, model.base.key, model.name, site, layers, model.width, model.layers)
 

@@ -58,7 +58,7 @@ def _judged(options: Mapping[str, Any], x: Tensor, y: Tensor) -> tuple[Extractio
 def _extract(task: Task, _: Context) -> Payload:
     options: Any = task.node.options
     target, source = inputs(task)
-    y, x, left_out = _aligned(target, source)
+    y, x, left_out = _aligned(target, source, bool(options.get("paired", True)))
     with as_diagnostics(), torch.inference_mode():
         found, report = _judged(options, x, y)
     _check(found, report, options["layers"])
@@ -100,13 +100,15 @@ def _check(found: Extraction, report: Quality, layers: list[int]) -> None:
         )
 
 
-def _aligned(target: Payload, source: Payload) -> tuple[Tensor, Tensor, int]:
-    """Both sides, float32 `[n, L, D]`, restricted to pairs found on both; and how many pairs were left out."""
+def _aligned(target: Payload, source: Payload, paired: bool) -> tuple[Tensor, Tensor, int]:
+    """Both sides, float32 `[n, L, D]`, restricted to pairs found on both; and how many pairs were left out.
+
+    Not `paired`, each side is what was found of it, and what was left out of either is counted.
+    """
     if _by_token(target) or _by_token(source):
         return _tensor(target), _tensor(source), 0
     found = np.asarray(target.meta["found"]), np.asarray(source.meta["found"])
-    if len(found[0]) != len(found[1]):
-        # Two sides without partners: what was not found is left out of each.
+    if not paired or len(found[0]) != len(found[1]):
         y, x = (_kept(_tensor(side), at) for side, at in zip((target, source), found, strict=True))
         return y, x, sum(int((~f).sum()) for f in found)
     both = found[0] & found[1]

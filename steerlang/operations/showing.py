@@ -58,7 +58,7 @@ def replied(loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node) -> 
     text is no part of it."""
     prompts = shown(loaded, rows, data)
     ends = [row["completion_ids"][: -1 if row["finish"] == "end" else None] for row in rows]
-    return [_followed(loaded, prompt, ids) for prompt, ids in zip(prompts, ends, strict=True)]
+    return [_followed(loaded, prompt, ids, i + 1) for i, (prompt, ids) in enumerate(zip(prompts, ends, strict=True))]
 
 
 def with_references(loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: Node) -> list[TokenisedItem]:
@@ -66,8 +66,8 @@ def with_references(loaded: LoadedModel, rows: Sequence[dict[str, Any]], data: N
     prompts = items_of(loaded, rows, data, answer=True, by_text=False)
     texts = [str(row["references"][0]) for row in rows]
     return [
-        _followed(loaded, prompt, _continuing(loaded.tokenizer, prompt.ids, text))
-        for prompt, text in zip(prompts, texts, strict=True)
+        _followed(loaded, prompt, _continuing(loaded.tokenizer, prompt.ids, text), i + 1)
+        for i, (prompt, text) in enumerate(zip(prompts, texts, strict=True))
     ]
 
 
@@ -89,7 +89,14 @@ def eyes_of(loaded: LoadedModel) -> Eyes:
     return loaded.eyes
 
 
-def _followed(loaded: LoadedModel, prompt: TokenisedItem, ids: Sequence[int]) -> TokenisedItem:
+def _followed(loaded: LoadedModel, prompt: TokenisedItem, ids: Sequence[int], row: int) -> TokenisedItem:
+    """A prompt and the text after it. A model looks for an image wherever it reads the token that stands for one."""
+    if eyes_of(loaded).image_id in ids:
+        raise fail(
+            codes.IMAGE_TOKENS,
+            f"the text of row {row} holds the token that stands for an image, and there is no image for it",
+            "leave the row out (`where`), or take fewer `max_new_tokens`: models that are trained seldom write it",
+        )
     told = spelled(loaded.tokenizer, ids)
     return replace(
         prompt, ids=(*prompt.ids, *ids), text=told.text, offsets=told.offsets, specials=told.specials,

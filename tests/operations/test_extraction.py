@@ -128,6 +128,19 @@ def test_sides_of_different_sizes(project: Path, hugging: tuple[Any, Any], tmp_p
     np.testing.assert_allclose(found, wanted, atol=2e-5)
 
 
+def test_sides_are_taken_as_they_were_found(project: Path, hugging: tuple[Any, Any], tmp_path: Path) -> None:
+    """Of the same rows, one side in some and the other in others; a method of pairs has none, and says so."""
+    text = """activations tea   = capture(m, words, tokens = at("tea"))
+activations yes   = capture(m, words, tokens = at("yes"))
+"""
+    found = run(project, text + "vector w = extract(tea, yes)", cache=tmp_path)["w"]
+    tea, yes = "give me tea", "yes"  # what the model has read by then
+    wanted = last_states(hugging, [tea]).mean(0) - last_states(hugging, [yes]).mean(0)
+    np.testing.assert_allclose(found.directions, wanted, atol=2e-5)
+    failed = program(project, text + "vector w = extract(tea, yes, method = pca)", cache=tmp_path).run()
+    assert "no pair has the token on both sides" in [d.message for d in failed.diagnostics]
+
+
 # ---- sites ---------------------------------------------------------------------------------------------------------
 
 

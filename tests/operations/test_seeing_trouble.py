@@ -57,6 +57,16 @@ def said(place: Path, tmp_path: Path) -> Callable[..., Any]:
     return go
 
 
+def test_a_text_that_holds_the_token_of_an_image_is_not_read(said: Any, place: Path) -> None:
+    """The model would look for an image there, and say that the processor and it do not agree."""
+    (place / "told.csv").write_text("file,caption\nimg/0.png,a red circle\nimg/1.png,a <image> circle\n")
+    data = f'data d = images("told.csv", {ASK}, references = "caption")'
+    read = "activations a = capture(m, d, during = reference)"
+    ((code, message),), _ = said(f'model m = hf("llava", task = image_text_to_text)\n{data}\n{read}', run=True)
+    assert code == "SL570"
+    assert message.startswith("the text of row 2 holds the token that stands for an image")
+
+
 def test_a_processor_that_counts_otherwise_than_its_model(said: Any, table: Any) -> None:
     table(0, 1)
     text = f'model m = hf("generous")\ndata d = images("odd.csv", {ASK})\n'
