@@ -1,6 +1,6 @@
 """Measures a model on the data files: captions and answers, by plain `generate` of the library.
 
-    python -m scenes_tools.evaluate scenes-colour      (in specs/models)
+In specs/models: `python -m scenes_tools.evaluate scenes-colour`.
 """
 
 from __future__ import annotations
