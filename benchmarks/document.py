@@ -30,6 +30,7 @@ SECTIONS = {
         "the bare passes 1.5 times cheaper (5.6 to 3.7 CPU s); a single run against that floor gave 1.09 for capture,\n"
         "method and report, repeng 1.95, steering-vectors 1.79, nnsight 1.33.",
     ),
+    "images": ("Prompts with images", "One thread."),
     "concepts": ("Concepts", "One thread. The seconds of scikit-learn are its own fit and activations."),
     "generation": (
         "Steered generation",

@@ -14,7 +14,7 @@ import document
 HERE = Path(__file__).resolve().parent
 NAMES = (
     "validate", "parse_speed", "graph_scale", "weights", "learning_step", "hooks", "conditions", "sweep", "generation",
-    "extraction", "concepts",
+    "extraction", "concepts", "images",
 )  # fmt: skip
 
 
