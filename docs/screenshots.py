@@ -50,6 +50,7 @@ SHOTS = (
     Shot("report_vectors", "two_vectors.steer", ("vectors",), 1010, dark=True),
     Shot("report_program", "methods/controls.steer", ("program", "graph"), 1240),
     Shot("report_end", "quickstart.steer", ("what-ran", "provenance"), 900, change=("scale = 0.1", "scale = 0.12")),
+    Shot("report_concepts", "concepts/board.steer", ("concepts",), 960),
     Shot("report_phone", "strength.steer", ("header", "expectations", "metrics"), 1150, width=420),
 )
 
