@@ -46,7 +46,8 @@ OF_WEIGHTS = (
     "weights/ties.steer",
     "concepts/scenes.steer",
 )
-WARNS = {"pca.steer", "vector_files.steer"}  # show what centring does, and what files of other tools lack
+# They show what centring does, what files of other tools lack, and what a model without an image processor cannot do.
+WARNS = {"pca.steer", "vector_files.steer", "clip_score.steer"}
 
 
 class AnyFacts(FakeFacts):
@@ -56,8 +57,8 @@ class AnyFacts(FakeFacts):
         return fake_model(reference.id, layers=12, tokenizer=TALKS)
 
     def document(self, path: str, base_folder: str) -> DocumentFacts | Trouble:
-        """The document of that name that lies with the programs."""
-        own = SPECS / "data" / Path(path).name
+        """The document that a program of `specs/` names."""
+        own = SPECS / path.removeprefix("../")
         return DiskFacts().document(str(own), base_folder) if own.is_file() else super().document(path, base_folder)
 
     def vector(self, path: str, base_folder: str) -> VectorFacts:
