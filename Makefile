@@ -17,13 +17,14 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c const
 # One thread a process: several processes with torch's own number of threads each would get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help install demo test lint test-slow bench clean
+.PHONY: help install demo test lint test-slow bench docs clean
 
 help:
 	@echo "make demo        run the first program: specs/quickstart.steer"
 	@echo "make test        lint, types, tests"
 	@echo "make test-slow   the tests that take long"
 	@echo "make bench       the benchmarks"
+	@echo "make docs        the site of the documentation, in site/"
 	@echo "make clean       remove the environment and what tools leave behind"
 
 install: $(STAMP)
@@ -52,6 +53,9 @@ test-slow: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run_all.py
 
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
