@@ -10,7 +10,7 @@ from .comparing import Comparisons, compared
 from .curves import curves
 from .findings import MetricRow, MetricTable, Together, number, plain
 from .gains import Gain
-from .html_parts import Markup, Page, anchor, fold, grid, heading, line_of, named
+from .html_parts import Markup, Page, anchor, fold, grid, heading, line_of, named, quoted
 from .origins import PROMPTED, RANDOM, UNSTEERED
 from .random_rows import banded, is_random_point
 
@@ -123,7 +123,7 @@ def _singles(page: Page, tables: Sequence[MetricTable], beside: Comparisons) -> 
         heads.append(head)
         made = [[*row, cell] for row, cell in zip(made, cells, strict=True)]
     heads.append("what it is")
-    made = [[*row, t.description] for row, t in zip(made, tables, strict=True)]
+    made = [[*row, quoted(t.description)] for row, t in zip(made, tables, strict=True)]
     return "<h3>Single numbers</h3>\n" + grid(heads, made, 1, "singles")
 
 

@@ -66,9 +66,17 @@ def section(name: str, content: str) -> str:
 
 def heading(page: Page, name: str, description: str = "", first: bool = True) -> str:
     """The name of a result, linked with the line that defines it; the first of a definition is its anchor."""
-    about = f'\n<p class="soft about">{escape(description)}</p>' if description else ""
+    about = f'\n<p class="soft about">{quoted(description)}</p>' if description else ""
     own = f' id="{anchor("r", base_name(name))}"' if first else ""
     return f"<h3{own}><code>{escape(name)}</code>{line_of(page, name)}</h3>{about}\n"
+
+
+def quoted(message: str) -> Markup:
+    """A message with what it quotes in backticks as code."""
+    parts = escape(message).split("`")
+    if len(parts) % 2 == 0:
+        return Markup(escape(message))
+    return Markup("".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts)))
 
 
 def line_of(page: Page, name: str) -> str:

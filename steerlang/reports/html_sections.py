@@ -13,7 +13,20 @@ from .edits import edits_html
 from .expected import Line, lines, numbers_text
 from .findings import CoefficientTable, Findings, number, size
 from .heatmap import heatmaps
-from .html_parts import Markup, Page, anchor, base_name, definitions, fold, grid, heading, line_of, named, plural
+from .html_parts import (
+    Markup,
+    Page,
+    anchor,
+    base_name,
+    definitions,
+    fold,
+    grid,
+    heading,
+    line_of,
+    named,
+    plural,
+    quoted,
+)
 from .svg import Point, Series, chart
 from .terminal import seconds
 
@@ -92,17 +105,9 @@ def told(page: Page) -> str:
 def _told(t: Told) -> str:
     style = "bad" if t.severity == "error" else "soft"
     place = f'<a href="#L{t.line}">{escape(t.place)}</a>' if t.line else escape(t.place)
-    helps = "".join(f"<br><span class=\"soft\">{_quoted(h)}</span>" for h in t.help)
+    helps = "".join(f"<br><span class=\"soft\">{quoted(h)}</span>" for h in t.help)
     where = f' <span class="soft">({place})</span>' if place else ""
-    return f'<li><strong class="{style}">{t.severity} {t.code}</strong> {_quoted(t.message)}{where}{helps}</li>'
-
-
-def _quoted(message: str) -> str:
-    """A message with what it quotes in backticks as code."""
-    parts = escape(message).split("`")
-    if len(parts) % 2 == 0:
-        return escape(message)
-    return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
+    return f'<li><strong class="{style}">{t.severity} {t.code}</strong> {quoted(t.message)}{where}{helps}</li>'
 
 
 # ---- coefficients, weights, files ------------------------------------------------------------------------------------
@@ -179,7 +184,7 @@ def provenance(page: Page) -> str:
         parts.append(grid(["input", "name", "SHA-256"], rows, 3))
     facts: dict[str, str] = {}
     if about.lock:
-        facts["lock"] = Markup(_quoted(about.lock))
+        facts["lock"] = Markup(quoted(about.lock))
     facts |= {f"parameter {name}": value for name, value in about.parameters.items()}
     facts |= {f"seed of {name}": value for name, value in about.seeds.items()}
     facts |= dict(about.versions)
