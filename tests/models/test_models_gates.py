@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import WIDTH, random_directions, random_items
+from tiny_models import WIDTH, loaded_llama, random_directions, random_items
 
 from steerlang.models import ATTENTION, MLP, RESIDUAL, Add, LoadedModel, Overlay, Point, SteeringAction, generate
 from steerlang.models.errors import ModelError, WidthMismatch
@@ -132,8 +132,9 @@ def test_a_gate_of_another_width_is_refused(llama: LoadedModel) -> None:
         Overlay(llama, [(action(gate),)])
 
 
-def test_a_gate_on_the_nearest_of_some_rows(llama: LoadedModel) -> None:
+def test_a_gate_on_the_nearest_of_some_rows() -> None:
     """Each token of each row is steered where its own state is nearest to the row of that number."""
+    llama = loaded_llama()  # asked for hidden states, the library leaves hooks of its own on a model
     with torch.no_grad():
         states = llama.model(input_ids=IDS, output_hidden_states=True).hidden_states[2]
     rows = torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(0)) * states.std()
