@@ -64,7 +64,12 @@ def _pass(tasks: Sequence[Task], context: Context, resources: Resources) -> Iter
             raise _unusable(bad, tasks, wanted) from bad
     context.progress(len(items), len(items), "texts")
     for task, result, states in zip(tasks, found, drafts, strict=True):
-        yield task.node, _payload(task, result, states)
+        if result.found.any():
+            yield task.node, _payload(task, result, states)
+    # What others of the pass have read is kept.
+    for task, result in zip(tasks, found, strict=True):
+        if not result.found.any():
+            raise _nowhere(task, len(result.found))
 
 
 def _unusable(bad: NonFinite, tasks: Sequence[Task], wanted: Sequence[tuple[int, ...]]) -> Exception:
@@ -146,20 +151,19 @@ def _request(
     return CaptureRequest(indices, request.points, request.selector, states["states"]), states
 
 
+def _nowhere(task: Task, texts: int) -> Exception:
+    """The token that is read is in none of the texts."""
+    select: Any = task.node.options["tokens"]
+    message = f"`{select['select']}` matches no token in any of {texts} texts"
+    return fail(codes.TOKEN_NOT_FOUND, message, "look at the rendered texts with `steerlang plan`")
+
+
 def _payload(task: Task, result: CaptureResult, states: Any) -> Payload:
     options = task.node.options
-    found = [bool(f) for f in result.found]
-    if not any(found):
-        select: Any = options["tokens"]
-        raise fail(
-            codes.TOKEN_NOT_FOUND,
-            f"`{select['select']}` matches no token in any of {len(found)} texts",
-            "look at the rendered texts with `steerlang plan`",
-        )
     meta: dict[str, Any] = {
         "points": options["points"],
         "tokens": options["tokens"],
-        "found": found,
+        "found": [bool(f) for f in result.found],
         "offsets": [int(o) for o in result.offsets],
     }
     return Payload("states", meta, states)

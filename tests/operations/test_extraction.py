@@ -141,6 +141,15 @@ activations yes   = capture(m, words, tokens = at("yes"))
     assert "no pair has the token on both sides" in [d.message for d in failed.diagnostics]
 
 
+def test_a_token_that_is_nowhere_spares_what_else_is_read_in_the_pass(project: Path, tmp_path: Path) -> None:
+    text = """activations lost  = capture(m, words, tokens = at("zebra"))
+activations found = capture(m, words, tokens = at("tea"))
+"""
+    failed = program(project, text, cache=tmp_path).run()
+    assert [(d.code.id, d.place) for d in failed.diagnostics if d.severity.value == "error"] == [("SL807", "lost")]
+    assert failed["found"]["states"].shape[0] == len(PROMPTS)
+
+
 # ---- sites ---------------------------------------------------------------------------------------------------------
 
 
