@@ -39,10 +39,12 @@ SECTIONS = {
     ),
     "sweep": (
         "Sweeps",
-        "All points of a sweep are rows of one batch. What bounds it is in the last table, and below that attention\n"
-        "over the tokens so far, which takes as long for 128 rows at once as for eight times 16: with 8 heads of 8,\n"
-        "after 37 tokens, 0.74 ms a layer against eight times 0.09 (matrix products 0.98, `einsum` 0.96, element by\n"
-        "element 2.05 ms).",
+        "All points of a sweep are rows of one batch. What bounds it is in the last table, and attention over the\n"
+        "tokens so far, which rows cost together what they cost apart (next section).",
+    ),
+    "attention": (
+        "Attention of many rows",
+        "One thread, float32, a mask for rows of different lengths: the shapes of a sweep at 12 × 64.",
     ),
     "hooks": ("Hooks", ""),
     "conditions": (

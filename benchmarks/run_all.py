@@ -13,8 +13,8 @@ import document
 
 HERE = Path(__file__).resolve().parent
 NAMES = (
-    "validate", "parse_speed", "graph_scale", "weights", "learning_step", "hooks", "conditions", "sweep", "generation",
-    "extraction", "concepts", "images",
+    "validate", "parse_speed", "graph_scale", "weights", "learning_step", "hooks", "conditions", "sweep", "attention",
+    "generation", "extraction", "concepts", "images",
 )  # fmt: skip
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from steerlang.diagnostics import Diagnostic, Label, codes
-from steerlang.language.compiling import cells_of
 from steerlang.language.values import ConceptsValue, ShiftValue
 from steerlang.operations.dictionary import ConceptDictionary, ConceptShift
+
+from .made import made_by
 
 if TYPE_CHECKING:
     from .results import Run
@@ -18,21 +19,11 @@ _MADE = frozenset({"concepts.decompose", "shift"})
 
 def doubtful_concepts(run: Run) -> Iterator[Diagnostic]:
     """Warnings of dictionaries whose fit was stopped early, and of shifts of concepts that no sample belongs to."""
-    seen: set[str] = set()
-    for table in run.program.compiled.tables.values():
-        for label, cell in cells_of(table):
-            value = cell.value
-            if not isinstance(value, (ConceptsValue, ShiftValue)) or value.node.key in seen:
-                continue
-            seen.add(value.node.key)
-            payload = run.payload(value.node) if value.node.operation in _MADE else None
-            if payload is None:
-                continue
-            where = Label(cell.symbol.span)
-            if isinstance(value, ShiftValue):
-                yield from _empty(label, ConceptShift.of(payload), where)
-            else:
-                yield from _unfinished(label, ConceptDictionary.of(payload), where)
+    for label, value, payload, where in made_by(run, (ConceptsValue, ShiftValue), _MADE):
+        if isinstance(value, ShiftValue):
+            yield from _empty(label, ConceptShift.of(payload), where)
+        else:
+            yield from _unfinished(label, ConceptDictionary.of(payload), where)
 
 
 def _empty(label: str, shift: ConceptShift, where: Label) -> Iterator[Diagnostic]:

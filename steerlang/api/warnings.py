@@ -14,6 +14,8 @@ from steerlang.language.layers import spelled
 from steerlang.language.values import DataValue, ModelValue, SamplesValue, StatesValue, VectorValue
 from steerlang.operations.vector import SteeringVector
 
+from .made import made_by
+
 if TYPE_CHECKING:
     from .results import Run
 
@@ -29,23 +31,13 @@ _JUDGED = frozenset({"capture", "extract", "extract.function_vector", "extract.t
 def doubtful_vectors(run: Run) -> Iterator[Diagnostic]:
     """Warnings of what was read: vectors that are short, have no length at a layer, or were made of some pairs only, or
     of examples that do not help; activations that some texts are missing from."""
-    seen: set[str] = set()
-    for table in run.program.compiled.tables.values():
-        for label, cell in cells_of(table):
-            value = cell.value
-            if not isinstance(value, (VectorValue, StatesValue)) or value.node.key in seen:
-                continue
-            seen.add(value.node.key)
-            payload = run.payload(value.node) if value.node.operation in _JUDGED else None
-            if payload is None:
-                continue
-            where = Label(cell.symbol.span)
-            if payload.kind == "states":
-                yield from _left_out(label, payload, where)
-            else:
-                vector = SteeringVector.of(payload)
-                yield from _of_vector(label, vector, where)
-                yield from _without_effect(label, vector, where)
+    for label, _, payload, where in made_by(run, (VectorValue, StatesValue), _JUDGED):
+        if payload.kind == "states":
+            yield from _left_out(label, payload, where)
+        else:
+            vector = SteeringVector.of(payload)
+            yield from _of_vector(label, vector, where)
+            yield from _without_effect(label, vector, where)
 
 
 def _left_out(label: str, states: Payload, where: Label) -> Iterator[Diagnostic]:
